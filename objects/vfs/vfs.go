@@ -1,0 +1,96 @@
+// Package vfs is the one seam through which mlvc's engine touches files, so
+// that a test can make any operation fail. OS is the real file system.
+package vfs
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"time"
+)
+
+// FS is a file system. Names are operating-system paths, absolute or relative
+// to the process's folder. Errors are *fs.PathError (or *os.LinkError) that
+// name the path. Safe for concurrent use.
+type FS interface {
+	// Open opens a file for reading.
+	Open(name string) (File, error)
+	// OpenFile opens with the flags of package os (O_RDWR, O_CREATE, …).
+	// It never follows a symbolic link in the last component when O_EXCL or
+	// O_NOFOLLOW behaviour is asked for through Create.
+	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
+	// Lstat describes name without following a symbolic link.
+	Lstat(name string) (Stat, error)
+	// ReadDir lists a folder with the Stat of each entry, sorted by name as
+	// bytes. An entry that vanishes between listing and stat is left out.
+	ReadDir(name string) ([]DirEntry, error)
+	Mkdir(name string, perm fs.FileMode) error
+	// Remove removes a file or an empty folder.
+	Remove(name string) error
+	// Rename replaces newname atomically if it exists and is a file.
+	Rename(oldname, newname string) error
+	Symlink(target, name string) error
+	Readlink(name string) (string, error)
+	Chmod(name string, perm fs.FileMode) error
+	// Chtimes sets the modification time, never following a symbolic link.
+	Chtimes(name string, mtime time.Time) error
+	// SyncDir makes the names in a folder durable.
+	SyncDir(name string) error
+	// SyncFS makes everything on the file system that holds name durable.
+	SyncFS(name string) error
+	// Free returns the bytes that this user may still write to the file
+	// system that holds name.
+	Free(name string) (int64, error)
+}
+
+// File is an open file. Close after a successful Sync never loses data.
+type File interface {
+	io.Reader
+	io.ReaderAt
+	io.Writer
+	io.Seeker
+	io.Closer
+	Name() string
+	Stat() (Stat, error)
+	// Sync makes the file's bytes durable.
+	Sync() error
+	Truncate(size int64) error
+	// Chtimes sets the modification time of the open file.
+	Chtimes(mtime time.Time) error
+}
+
+// Type is what a directory entry is.
+type Type uint8
+
+// The types of file.
+const (
+	Regular Type = iota + 1
+	Dir
+	Symlink
+	Other // FIFO, socket, device
+)
+
+// Stat describes a file. Times are nanoseconds since 1970; where the system
+// has no ctime, inode or device number they are zero.
+type Stat struct {
+	Type  Type
+	Perm  fs.FileMode // permission bits only
+	Size  int64
+	Mtime int64
+	Ctime int64
+	Ino   uint64
+	Dev   uint64
+	Nlink uint64
+	// Allocated is the bytes on disk, less than Size for a sparse file.
+	Allocated int64
+}
+
+// DirEntry is one name of a folder.
+type DirEntry struct {
+	Name string
+	Stat Stat
+}
+
+// ErrNoSpace is what a write fails with when the disk is full, on every
+// system; errors.Is finds it.
+var ErrNoSpace = errors.New("no space left on device")
