@@ -13,17 +13,15 @@ import (
 // to the process's folder. Errors are *fs.PathError (or *os.LinkError) that
 // name the path. Safe for concurrent use.
 type FS interface {
-	// Open opens a file for reading.
+	// Open opens a file for reading, following symbolic links.
 	Open(name string) (File, error)
-	// OpenFile opens with the flags of package os (O_RDWR, O_CREATE, …).
-	// It never follows a symbolic link in the last component when O_EXCL or
-	// O_NOFOLLOW behaviour is asked for through Create.
+	// OpenFile opens with the flags of package os (O_RDWR, O_CREATE, …) and
+	// NoFollow, Direct and Append of this package.
 	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
 	// Lstat describes name without following a symbolic link.
 	Lstat(name string) (Stat, error)
-	// ReadDir lists a folder with the Stat of each entry, sorted by name as
-	// bytes. An entry that vanishes between listing and stat is left out.
-	ReadDir(name string) ([]DirEntry, error)
+	// OpenDir opens a folder for listing. It fails if name is a symbolic link.
+	OpenDir(name string) (Dir, error)
 	Mkdir(name string, perm fs.FileMode) error
 	// Remove removes a file or an empty folder.
 	Remove(name string) error
@@ -57,6 +55,26 @@ type File interface {
 	Truncate(size int64) error
 	// Chtimes sets the modification time of the open file.
 	Chtimes(mtime time.Time) error
+	Chmod(perm fs.FileMode) error
+	// NextData returns the first run of bytes at or after offset that is not
+	// a hole, as [start, end); start == end == the size when only holes
+	// follow. Where the system cannot tell, all is data.
+	NextData(offset int64) (start, end int64, err error)
+}
+
+// Dir is an open folder. Lstat is safe for concurrent use.
+type Dir interface {
+	// Names lists the folder, in no order, "." and ".." left out.
+	Names() ([]Name, error)
+	// Lstat describes one name of the folder without following a link.
+	Lstat(name string) (Stat, error)
+	Close() error
+}
+
+// Name is one name of a folder. Type is zero where the system did not say.
+type Name struct {
+	Name string
+	Type Type
 }
 
 // Type is what a directory entry is.
@@ -64,10 +82,10 @@ type Type uint8
 
 // The types of file.
 const (
-	Regular Type = iota + 1
-	Dir
-	Symlink
-	Other // FIFO, socket, device
+	TypeRegular Type = iota + 1
+	TypeDir
+	TypeSymlink
+	TypeOther // FIFO, socket, device
 )
 
 // Stat describes a file. Times are nanoseconds since 1970; where the system
@@ -83,12 +101,6 @@ type Stat struct {
 	Nlink uint64
 	// Allocated is the bytes on disk, less than Size for a sparse file.
 	Allocated int64
-}
-
-// DirEntry is one name of a folder.
-type DirEntry struct {
-	Name string
-	Stat Stat
 }
 
 // ErrNoSpace is what a write fails with when the disk is full, on every
