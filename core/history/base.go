@@ -1,0 +1,154 @@
+package history
+
+import (
+	"context"
+	"slices"
+
+	"github.com/mlvc/mlvc/objects"
+)
+
+// side says which of two commits reach a commit.
+type side uint8
+
+const (
+	sideA side = 1 << iota
+	sideB
+	// stale commits are ancestors of a commit that both sides reach, so they
+	// are no best common ancestor.
+	stale
+)
+
+const both = sideA | sideB
+
+// IsAncestor reports whether old is young or an ancestor of it. It reads
+// about what lies between the two and their common ancestors.
+func IsAncestor(ctx context.Context, g objects.Getter, old, young objects.ID) (bool, error) {
+	p := &painter{ctx: ctx, g: g, nodes: make(map[objects.ID]*node)}
+	if err := p.paint(old, young); err != nil {
+		return false, err
+	}
+	return p.nodes[old].side&both == both, nil
+}
+
+// MergeBases returns the best common ancestors of two commits: those that are
+// an ancestor of no other common ancestor, newest first. There is none if the
+// histories are unrelated.
+func MergeBases(ctx context.Context, g objects.Getter, a, b objects.ID) ([]Commit, error) {
+	p := &painter{ctx: ctx, g: g, nodes: make(map[objects.ID]*node)}
+	if err := p.paint(a, b); err != nil {
+		return nil, err
+	}
+	var bases []Commit
+	for _, n := range p.nodes {
+		if n.side == both {
+			bases = append(bases, n.Commit)
+		}
+	}
+	slices.SortFunc(bases, func(x, y Commit) int {
+		if newer(x, y) {
+			return -1
+		}
+		return 1
+	})
+	return independent(ctx, g, bases)
+}
+
+// MergeBase returns the best common ancestor of two commits; of several the
+// newest, and of those the one with the smallest ID. It reports false if the
+// histories are unrelated.
+func MergeBase(ctx context.Context, g objects.Getter, a, b objects.ID) (Commit, bool, error) {
+	bases, err := MergeBases(ctx, g, a, b)
+	if err != nil || len(bases) == 0 {
+		return Commit{}, false, err
+	}
+	return bases[0], true, nil
+}
+
+// independent leaves out the commits that are an ancestor of another one.
+// Painting finds only independent ones unless clocks were wrong.
+func independent(ctx context.Context, g objects.Getter, commits []Commit) ([]Commit, error) {
+	var best []Commit
+	for i, c := range commits {
+		reached := false
+		for j, other := range commits {
+			if i == j || reached {
+				continue
+			}
+			var err error
+			if reached, err = IsAncestor(ctx, g, c.ID, other.ID); err != nil {
+				return nil, err
+			}
+		}
+		if !reached {
+			best = append(best, c)
+		}
+	}
+	return best, nil
+}
+
+// painter colours commits, newest first, by the side that reaches them, until
+// all that is left to do is stale. A commit that gets a further colour after it
+// has handed on its old ones, as wrong clocks make happen, is queued again.
+type painter struct {
+	ctx   context.Context
+	g     objects.Getter
+	nodes map[objects.ID]*node
+	queue queue
+	fresh int // queued nodes that are not stale
+}
+
+func (p *painter) paint(a, b objects.ID) error {
+	if err := p.add(a, sideA); err != nil {
+		return err
+	}
+	if err := p.add(b, sideB); err != nil {
+		return err
+	}
+	for p.fresh > 0 {
+		n := p.queue.pop()
+		n.queued = false
+		if n.side&stale == 0 {
+			p.fresh--
+		}
+		colours := n.side
+		if colours&both == both {
+			colours |= stale
+		}
+		for _, id := range n.Parents {
+			if err := p.add(id, colours); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// add gives a commit colours, and queues it if it lacked any of them.
+func (p *painter) add(id objects.ID, colours side) error {
+	n := p.nodes[id]
+	if n == nil {
+		c, err := Read(p.ctx, p.g, id)
+		if err != nil {
+			return err
+		}
+		n = &node{Commit: c}
+		p.nodes[id] = n
+	}
+	if n.side|colours == n.side {
+		return nil
+	}
+	wasFresh := n.queued && n.side&stale == 0
+	n.side |= colours
+	if !n.queued {
+		n.queued = true
+		p.queue.push(n)
+	}
+	isFresh := n.side&stale == 0
+	switch {
+	case isFresh && !wasFresh:
+		p.fresh++
+	case wasFresh && !isFresh:
+		p.fresh--
+	}
+	return nil
+}

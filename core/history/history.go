@@ -1,0 +1,98 @@
+// Package history walks the graph of commits: in order, for ancestors, for
+// merge bases, and along the chain that leads to a full commit.
+package history
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/mlvc/mlvc/objects"
+)
+
+// Commit is a commit and its ID.
+type Commit struct {
+	ID objects.ID
+	objects.Commit
+}
+
+// Read gets and decodes a commit. A damaged one is an *objects.ObjectError
+// that wraps objects.ErrCorrupt.
+func Read(ctx context.Context, g objects.Getter, id objects.ID) (Commit, error) {
+	o, err := g.Get(ctx, id)
+	if err != nil {
+		return Commit{}, fmt.Errorf("read commit: %w", err)
+	}
+	c, err := objects.DecodeCommit(o)
+	if err != nil {
+		return Commit{}, &objects.ObjectError{ID: id, Err: err}
+	}
+	return Commit{ID: id, Commit: c}, nil
+}
+
+// FirstParents yields id, its first parent, that one's first parent and so on
+// to the root.
+func FirstParents(ctx context.Context, g objects.Getter, id objects.ID) iter.Seq2[Commit, error] {
+	return func(yield func(Commit, error) bool) {
+		for {
+			c, err := Read(ctx, g, id)
+			if !yield(c, err) || err != nil || len(c.Parents) == 0 {
+				return
+			}
+			id = c.Parents[0]
+		}
+	}
+}
+
+// ErrNoFull is for a commit that has no full commit to stand on.
+var ErrNoFull = errors.New("no full commit among its first parents")
+
+// LastFull returns the nearest full commit by first parents, id itself
+// included. It fails with ErrNoFull if there is none.
+func LastFull(ctx context.Context, g objects.Getter, id objects.ID) (Commit, error) {
+	for c, err := range FirstParents(ctx, g, id) {
+		if err != nil {
+			return Commit{}, err
+		}
+		if c.Kind == objects.Full {
+			return c, nil
+		}
+	}
+	return Commit{}, fmt.Errorf("commit %s: %w", id.Short(), ErrNoFull)
+}
+
+// Chain is what a commit stands on: the deltas from it, by base, to a full
+// commit.
+type Chain struct {
+	Full  Commit
+	Len   int   // commits beyond the full; 0 for a full
+	Bytes int64 // content that those commits added or changed
+}
+
+// ChainOf follows the bases of a commit to the full one that they end in.
+func ChainOf(ctx context.Context, g objects.Getter, id objects.ID) (Chain, error) {
+	var chain Chain
+	for {
+		c, err := Read(ctx, g, id)
+		if err != nil {
+			return Chain{}, err
+		}
+		if c.Kind == objects.Full {
+			chain.Full = c
+			return chain, nil
+		}
+		chain.Len++
+		chain.Bytes += c.Delta.AddedBytes + c.Delta.ChangedBytes
+		id = c.Base
+	}
+}
+
+// newer is the order of every walk: by time, newest first, then by ID.
+func newer(a, b Commit) bool {
+	if !a.Time.Equal(b.Time) {
+		return a.Time.After(b.Time)
+	}
+	return bytes.Compare(a.ID[:], b.ID[:]) < 0
+}
