@@ -113,3 +113,20 @@ func (r raw) decode(dict []byte) ([]byte, error) {
 	}
 	return nil, fmt.Errorf("%w: a record of encoding %v is no object", objects.ErrCorrupt, r.encoding)
 }
+
+// Object returns the object that a payload stores, checked against its ID. A
+// delta cannot be read without its pack.
+func (p Payload) Object() (objects.Object, error) {
+	if p.Encoding == EncDelta || !p.Kind.Valid() {
+		return objects.Object{}, corrupt("payload of %v, %v", p.Kind, p.Encoding)
+	}
+	data, err := raw{head: head{kind: p.Kind, encoding: p.Encoding, size: p.Size}, payload: p.Data}.decode(nil)
+	if err != nil {
+		return objects.Object{}, err
+	}
+	o := objects.Object{Kind: p.Kind, Data: data}
+	if len(data) != p.Size || o.ID() != p.ID {
+		return objects.Object{}, corrupt("payload has other bytes")
+	}
+	return o, nil
+}
