@@ -64,10 +64,8 @@ func (r *reader) root(ctx context.Context, m Map) (frame, error) {
 // child returns the frame of child i of f, after checking that the child is
 // what its parent says: a well-formed node in the wrong place does not pass.
 func (r *reader) child(ctx context.Context, f frame, i int) (frame, error) {
-	id, low := f.node.Child(i), f.low
-	if i > 0 {
-		low = f.node.Key(i - 1)
-	}
+	f.i = i
+	id, low := f.node.Child(i), f.bound()
 	n, err := r.load(ctx, id)
 	switch {
 	case err != nil:
@@ -94,6 +92,14 @@ type frame struct {
 }
 
 func (f *frame) ended() bool { return f.i == f.node.Len() }
+
+// bound returns a key that all keys at and below entry i are above.
+func (f *frame) bound() []byte {
+	if f.i > 0 {
+		return f.node.Key(f.i - 1)
+	}
+	return f.low
+}
 
 // cursor is a place in a map: a path of nodes from the root. It opens nodes
 // only when told: at an inner node it stands before a whole subtree.

@@ -122,8 +122,7 @@ func (c *cursor) scan(ctx context.Context, from, to []byte, yield func(Item) boo
 	for !c.done() {
 		f := c.top()
 		if f.node.level > 0 {
-			// A child's keys are above the last key of the one before it.
-			if beyond(f.node.Key(f.i - 1)) {
+			if beyond(f.bound()) {
 				return nil
 			}
 			if err := c.open(ctx); err != nil {
