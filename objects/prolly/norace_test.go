@@ -1,0 +1,5 @@
+//go:build !race
+
+package prolly
+
+const many = 1_000_000

@@ -1,0 +1,5 @@
+//go:build race
+
+package prolly
+
+const many = 100_000
