@@ -159,14 +159,10 @@ func (b *bench) prepare(ctx context.Context, s *set) error {
 	return warm(s.data())
 }
 
-// need is the free space that a set's rows may take: the data, repositories
-// and copies; those of many files stay until the end.
+// need is the free space that a set's rows may take: the data, a repository,
+// a copy, and what stays until the end.
 func (b *bench) need(s *set) int64 {
-	copies := int64(3)
-	if s.numerous() {
-		copies = int64(2 + 4*b.pairs)
-	}
-	return copies*s.bytes + 1<<30
+	return int64(3+s.kept*b.pairs)*s.bytes + 1<<30
 }
 
 // warm reads every file once, so that the first of a pair has no worse cache.

@@ -55,7 +55,7 @@ func maxRSS(p *os.ProcessState) int64 {
 		return 0
 	}
 	if runtime.GOOS == "darwin" {
-		return use.Maxrss
+		return int64(use.Maxrss)
 	}
-	return use.Maxrss << 10
+	return int64(use.Maxrss) << 10
 }

@@ -24,6 +24,18 @@ type pair struct {
 	Ref  sample `json:"ref"`
 }
 
+// line says what a pair took.
+func (p pair) line(ref string) string {
+	text := "mlvc " + formatSeconds(p.Mlvc.Seconds) + ", peak " + formatBytes(memory.of(p.Mlvc))
+	if p.Mlvc.Bytes != 0 {
+		text += ", stored " + formatBytes(p.Mlvc.Bytes)
+	}
+	if ref != "" {
+		text += "; " + ref + " " + formatSeconds(p.Ref.Seconds)
+	}
+	return text
+}
+
 // result is one budget and what came of it.
 type result struct {
 	Row    string `json:"row"`

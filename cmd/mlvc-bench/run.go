@@ -208,7 +208,7 @@ func (b *bench) measureRow(ctx context.Context, r row, res *result) error {
 				return err
 			}
 		}
-		b.say("%s: pair %d of %d: mlvc %s, %s %s", r.name, i+1, pairs, formatSeconds(one.Mlvc.Seconds), r.ref, formatSeconds(one.Ref.Seconds))
+		b.say("%s: pair %d of %d: %s", r.name, i+1, pairs, one.line(r.ref))
 		res.Pairs = append(res.Pairs, one)
 	}
 	return nil

@@ -25,6 +25,7 @@ type set struct {
 	dir   string // what mlvc gets by -C
 	files int    // roughly
 	bytes int64  // on disk, roughly
+	kept  int    // copies a pair makes that stay until the end
 	make  func(ctx context.Context, data string) error
 	left  string // why it is left out, if it is
 
@@ -51,7 +52,7 @@ func (s *set) file(i int) string {
 func newSets(dir string, z sizes) map[string]*set {
 	const block = 4096
 	all := []*set{
-		{name: "small", files: z.Files, bytes: int64(z.Files) * 3 * block, make: func(ctx context.Context, data string) error {
+		{name: "small", files: z.Files, bytes: int64(z.Files) * 3 * block, kept: 4, make: func(ctx context.Context, data string) error {
 			return makeFiles(ctx, data, z.Files, 10<<10)
 		}},
 		{name: "large", files: 4, bytes: 4 * z.Size, make: func(ctx context.Context, data string) error {
