@@ -17,7 +17,14 @@ cd "$repo"
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m' plain=$'\e[0m'; else bold='' plain=''; fi
 step=0
 say() { step=$((step + 1)); printf '\n%s%d. %s%s\n' "$bold" "$step" "$*" "$plain"; }
-run() { printf '   $ mlvc %s\n' "$*"; "$mlvc" "$@" | sed 's/^/   /'; }
+
+# run ARGS…: shows the command and the first lines of what it says.
+run() {
+	local shown='' arg
+	for arg; do case $arg in *' '*) shown+=" \"$arg\"" ;; *) shown+=" $arg" ;; esac done
+	printf '   $ mlvc%s\n' "$shown"
+	"$mlvc" "$@" | awk -v most=12 'NR <= most { print "   " $0 } END { if (NR > most) printf "   … and %d lines more\n", NR - most }'
+}
 
 # hashes DIR: the BLAKE3 of every file under DIR/data, by a program that
 # shares no code path with checkout.
@@ -45,7 +52,7 @@ commit v1 -m "Images and tables as published"
 
 say "One image in a hundred is replaced by its negative; only those are read again"
 "$bench" unpack --from "$here/fashion-mnist" --to data/images --negative 100 | sed 's/^/   /'
-run status -q
+run status
 commit v2 -m "Negatives of 1 % of the images" --type incremental
 
 say "One table row in a hundred is corrected, a row comes in at the front"
