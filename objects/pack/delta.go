@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"encoding/binary"
 	"hash/crc32"
 	"sync"
 
@@ -100,18 +101,23 @@ type samples [1 << sampleBits]uint32
 var samplePool = sync.Pool{New: func() any { return new(samples) }}
 
 // similar reports whether data has a few words of 8 bytes in common with dict.
-// A word is looked at when its hash says so, one in 64, wherever it stands:
-// so bytes that moved are found, and a delta is not tried on what is new.
+// A word is looked at when its hash says so, one in 64, or each of what is
+// small, wherever it stands: so bytes that moved are found, and a delta is not
+// tried on what is new.
 func similar(data, dict []byte) bool {
 	t := samplePool.Get().(*samples)
 	defer samplePool.Put(t)
 	clear(t[:])
-	sampled(dict, func(h uint64) bool {
+	bits := 6
+	if len(data) < 64*64 {
+		bits = 0
+	}
+	sampled(dict, bits, func(h uint64) bool {
 		t[h>>8&(1<<sampleBits-1)] = uint32(h >> 32)
 		return true
 	})
 	hits := 0
-	sampled(data, func(h uint64) bool {
+	sampled(data, bits, func(h uint64) bool {
 		if v := t[h>>8&(1<<sampleBits-1)]; v != 0 && v == uint32(h>>32) {
 			hits++
 		}
@@ -120,13 +126,12 @@ func similar(data, dict []byte) bool {
 	return hits >= 4
 }
 
-// sampled calls fn with the hash of one word in 64, until it returns false.
-func sampled(b []byte, fn func(h uint64) bool) {
+// sampled calls fn with the hash of one word in 1<<bits, until it returns
+// false.
+func sampled(b []byte, bits int, fn func(h uint64) bool) {
 	for i := 0; i+8 <= len(b); i++ {
-		w := uint64(b[i]) | uint64(b[i+1])<<8 | uint64(b[i+2])<<16 | uint64(b[i+3])<<24 |
-			uint64(b[i+4])<<32 | uint64(b[i+5])<<40 | uint64(b[i+6])<<48 | uint64(b[i+7])<<56
-		h := w * sampleMul
-		if h>>58 == 0 && !fn(h^h>>29) {
+		h := binary.LittleEndian.Uint64(b[i:]) * sampleMul
+		if h>>(64-bits) == 0 && !fn(h^h>>29) {
 			return
 		}
 	}

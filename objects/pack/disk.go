@@ -60,7 +60,7 @@ func newBlock() *block {
 
 // createDisk makes a new file of that name; one that is there is an error.
 func createDisk(fs vfs.FS, name string) (*disk, error) {
-	f, err := fs.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|directFlag, 0o600)
+	f, err := fs.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|vfs.Direct, 0o600)
 	if err != nil {
 		return nil, err
 	}

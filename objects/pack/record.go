@@ -70,17 +70,14 @@ func decodeHead(b []byte, offset int64) (head, int, error) {
 	if len(b) == 0 {
 		return head{}, 0, corrupt("record header: cut off")
 	}
+	if !plausible(b[0]) {
+		return head{}, 0, corrupt("record header: tag %#x", b[0])
+	}
 	h := head{kind: objects.Kind(b[0] & 15), encoding: Encoding(b[0] >> 4)}
 	d := decoder{rest: b[1:]}
 	if h.encoding == encBase {
-		if h.kind != 0 {
-			return head{}, 0, corrupt("record header: tag %#x", b[0])
-		}
 		h.size, h.stored = objects.IDSize, objects.IDSize
 		return h, 1, nil
-	}
-	if !h.kind.Valid() || h.encoding > EncDelta {
-		return head{}, 0, corrupt("record header: tag %#x", b[0])
 	}
 	h.size = d.number(0, objects.MaxObject)
 	h.stored = h.size
@@ -96,6 +93,13 @@ func decodeHead(b []byte, offset int64) (head, int, error) {
 		return head{}, 0, corrupt("record header: %v", h.encoding)
 	}
 	return h, len(b) - len(d.rest), nil
+}
+
+// plausible reports whether a record may start with that byte; it tells most
+// bytes that start none.
+func plausible(tag byte) bool {
+	kind, encoding := objects.Kind(tag&15), Encoding(tag>>4)
+	return encoding <= EncDelta && kind.Valid() || encoding == encBase && kind == 0
 }
 
 // decoder reads numbers; after the first that is not right it is bad.

@@ -65,6 +65,7 @@ func salvage(ctx context.Context, r *Reader, rec raw, id objects.ID, open Opener
 		found := o.ID()
 		if id.IsZero() || id == found {
 			e := entry{head: rec.head, id: found, offset: rec.offset, bytes: rec.head.append(nil)}
+			e.runs = nil // their packs are r's to know
 			s := Salvaged{Record: e.record(nil), Object: o}
 			s.Record.Bases, err = r.places(ctx, rec.runs)
 			return s, err
@@ -87,7 +88,7 @@ type found struct {
 // listed yields the records that the index names.
 func listed(ctx context.Context, r io.ReaderAt, x *Index) iter.Seq2[found, error] {
 	return func(yield func(found, error) bool) {
-		src := stream{r: r}
+		src := stream{r: r, size: x.Size}
 		for e, err := range walk(x.entries) {
 			if err == nil {
 				err = ctx.Err()
@@ -122,7 +123,7 @@ func (s *stream) found(e entry) (found, error) {
 // for each stretch of it; the footer itself is the last.
 func scan(ctx context.Context, r io.ReaderAt, size int64) iter.Seq2[found, error] {
 	return func(yield func(found, error) bool) {
-		src := stream{r: r}
+		src := stream{r: r, size: size}
 		bad := int64(-1) // where damage begins
 		report := func(end int64) bool {
 			begin := bad
@@ -138,8 +139,12 @@ func scan(ctx context.Context, r io.ReaderAt, size int64) iter.Seq2[found, error
 				yield(found{}, err)
 				return
 			}
-			rec, err := decodeRecord(b, offset)
-			if err != nil {
+			var rec raw
+			ok := len(b) > 0 && plausible(b[0])
+			if ok {
+				rec, err = decodeRecord(b, offset)
+			}
+			if !ok || err != nil {
 				if bad < 0 {
 					bad = offset
 				}

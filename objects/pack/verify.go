@@ -26,7 +26,7 @@ func Verify(ctx context.Context, r io.ReaderAt, size int64, id objects.ID) (*Ind
 		return nil, fmt.Errorf("pack %s: %w", id, err)
 	}
 	var damage []error
-	body, src := blake3.New(), stream{r: r}
+	body, src := blake3.New(), stream{r: r, size: size}
 	for e, err := range walk(x.entries) {
 		if err == nil {
 			err = ctx.Err()
@@ -86,8 +86,10 @@ const streamSize = 4 << 20
 // stream reads a file from start to end in large pieces.
 type stream struct {
 	r     io.ReaderAt
+	size  int64
 	buf   []byte
 	start int64 // of buf in the file
+	last  bool  // buf reaches the end of the file
 }
 
 // read returns n bytes at offset, valid until the next call.
@@ -101,15 +103,16 @@ func (s *stream) read(offset int64, n int) ([]byte, error) {
 
 // upTo is as read, but the file may end before.
 func (s *stream) upTo(offset int64, n int) ([]byte, error) {
-	if offset < s.start || offset+int64(n) > s.start+int64(len(s.buf)) {
+	end := s.start + int64(len(s.buf))
+	if offset < s.start || offset > end || offset+int64(n) > end && !s.last {
 		if s.buf == nil {
-			s.buf = make([]byte, streamSize)
+			s.buf = make([]byte, min(streamSize, s.size))
 		}
-		got, err := s.r.ReadAt(s.buf[:streamSize], offset)
+		got, err := s.r.ReadAt(s.buf[:cap(s.buf)], offset)
 		if err != nil && err != io.EOF {
 			return nil, err
 		}
-		s.buf, s.start = s.buf[:got], offset
+		s.buf, s.start, s.last = s.buf[:got], offset, err == io.EOF || offset+int64(got) >= s.size
 	}
 	b := s.buf[offset-s.start:]
 	return b[:min(n, len(b))], nil

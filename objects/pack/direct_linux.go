@@ -1,6 +1,0 @@
-package pack
-
-import "syscall"
-
-// directFlag asks the file system to write past the page cache.
-const directFlag = syscall.O_DIRECT
