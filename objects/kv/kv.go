@@ -5,6 +5,7 @@ package kv
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // ErrNotFound is what Get returns for a key that is not there.
@@ -18,9 +19,41 @@ var ErrBusy = errors.New("database is busy")
 // its files are damaged or lost. The packs can rebuild it.
 var ErrDamaged = errors.New("database is damaged")
 
+// ErrTooLarge is returned for a key or a value that is outside the limits.
+var ErrTooLarge = errors.New("outside the database's limits")
+
+// The limits of a record. A longer value would leave the part of Badger in
+// which a damaged value is noticed.
+const (
+	MaxKey   = 4096        // bytes; a key is not empty
+	MaxValue = 1<<20 - 256 // bytes
+)
+
+// CheckKey fails with ErrTooLarge unless the key is within the limits.
+func CheckKey(key []byte) error {
+	if len(key) == 0 || len(key) > MaxKey {
+		return fmt.Errorf("key of %d bytes: %w", len(key), ErrTooLarge)
+	}
+	return nil
+}
+
+// CheckRecord fails with ErrTooLarge unless key and value are within the
+// limits.
+func CheckRecord(key, value []byte) error {
+	if err := CheckKey(key); err != nil {
+		return err
+	}
+	if len(value) > MaxValue {
+		return fmt.Errorf("value of %d bytes: %w", len(value), ErrTooLarge)
+	}
+	return nil
+}
+
 // DB is a database that several processes share. Each View and Update is one
 // window: the database is opened in the mode needed if it is not already, and
-// let go of when idle or when another process asks. Safe for concurrent use.
+// let go of when idle or when another process asks. Safe for concurrent use,
+// but fn must not open another window of the same DB: a writer that waits
+// between the two would make them wait for each other until ErrBusy.
 type DB interface {
 	// View calls fn with a consistent snapshot. It never waits for longer
 	// than one Update window of another process, plus the bound after which
@@ -31,7 +64,7 @@ type DB interface {
 	// an error a prefix of the writes may be there. If fn fails, writes it
 	// made may or may not be applied.
 	Update(ctx context.Context, fn func(Writer) error) error
-	// Close lets go of the database.
+	// Close waits for the open windows and lets go of the database.
 	Close() error
 }
 
@@ -47,8 +80,9 @@ type Reader interface {
 
 // Writer writes. Keys and values are copied or kept: the caller must not
 // change them afterwards. Writes are not visible to a Reader of the same
-// window.
+// window. Not safe for concurrent use.
 type Writer interface {
+	// Set fails with ErrTooLarge outside the limits.
 	Set(key, value []byte) error
 	Delete(key []byte) error
 }

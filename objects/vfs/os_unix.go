@@ -1,0 +1,144 @@
+//go:build linux || darwin
+
+package vfs
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const noFollow = unix.O_NOFOLLOW
+
+var errInvalid = unix.EINVAL
+
+func isNoSpace(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+}
+
+func openFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
+	return os.OpenFile(name, flag, perm)
+}
+
+func rename(oldname, newname string) error { return os.Rename(oldname, newname) }
+
+func (osFS) Lstat(name string) (Stat, error) {
+	var st unix.Stat_t
+	err := retry(func() error { return unix.Lstat(name, &st) })
+	if err != nil {
+		return Stat{}, pathError("lstat", name, err)
+	}
+	return fromSys(&st), nil
+}
+
+func (osFS) OpenDir(name string) (Dir, error) {
+	var fd int
+	err := retry(func() (err error) {
+		fd, err = unix.Open(name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return nil, pathError("open", name, err)
+	}
+	return newDir(fd, name), nil
+}
+
+func statFile(f *os.File) (Stat, error) {
+	var st unix.Stat_t
+	if err := retry(func() error { return unix.Fstat(int(f.Fd()), &st) }); err != nil {
+		return Stat{}, err
+	}
+	return fromSys(&st), nil
+}
+
+// fromSys converts; the conversions are of different widths on each system.
+func fromSys(st *unix.Stat_t) Stat {
+	return Stat{
+		Type:      typeOf(uint32(st.Mode)),
+		Perm:      fs.FileMode(st.Mode) & fs.ModePerm,
+		Size:      st.Size,
+		Mtime:     st.Mtim.Nano(),
+		Ctime:     st.Ctim.Nano(),
+		Ino:       st.Ino,
+		Dev:       uint64(st.Dev),   //nolint:unconvert // int32 on darwin
+		Nlink:     uint64(st.Nlink), //nolint:unconvert // uint16 on darwin
+		Allocated: st.Blocks * 512,
+	}
+}
+
+func typeOf(mode uint32) Type {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return TypeRegular
+	case unix.S_IFDIR:
+		return TypeDir
+	case unix.S_IFLNK:
+		return TypeSymlink
+	}
+	return TypeOther
+}
+
+func syncDir(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	// Some network file systems have no such call: there names are durable
+	// when the server says so.
+	if err := f.Sync(); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOTSUP) {
+		return err
+	}
+	return nil
+}
+
+func free(name string) (int64, error) {
+	var st unix.Statfs_t
+	if err := retry(func() error { return unix.Statfs(name, &st) }); err != nil {
+		return 0, err
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil //nolint:unconvert // widths differ by system
+}
+
+func nextData(f *os.File, offset, size int64) (start, end int64, err error) {
+	here, err := f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() {
+		if _, serr := f.Seek(here, io.SeekStart); err == nil {
+			err = serr
+		}
+	}()
+	start, err = f.Seek(offset, unix.SEEK_DATA)
+	switch {
+	case errors.Is(err, unix.ENXIO): // only a hole follows
+		return size, size, nil
+	case errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOTSUP):
+		return offset, size, nil
+	case err != nil:
+		return 0, 0, err
+	}
+	end, err = f.Seek(start, unix.SEEK_HOLE)
+	if err != nil {
+		return 0, 0, err
+	}
+	return start, min(end, max(size, start)), nil
+}
+
+// retry repeats a call that a signal interrupted.
+func retry(call func() error) error {
+	for {
+		if err := call(); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+func timespec(t time.Time) unix.Timespec {
+	return unix.NsecToTimespec(t.UnixNano())
+}
