@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"runtime"
 	"sort"
 	"sync"
 	"time"
@@ -185,13 +186,24 @@ func Apply(ctx context.Context, opt Options, job Job, changes Changes) (Obstacle
 		return r.obstacles, fmt.Errorf("write in %s: %w", opt.Root, err)
 	}
 	r.obstacles.sort()
+	return r.obstacles, r.sync()
+}
+
+// sync makes everything durable. Where the system cannot do that for a file
+// system, each file was made so when it was written.
+func (r *run) sync() error {
+	if !hasSyncFS {
+		return nil
+	}
 	for _, dir := range r.disks {
-		if err := opt.FS.SyncFS(dir); err != nil {
-			return r.obstacles, fmt.Errorf("make %s durable: %w", dir, err)
+		if err := r.FS.SyncFS(dir); err != nil {
+			return fmt.Errorf("make %s durable: %w", dir, err)
 		}
 	}
-	return r.obstacles, nil
+	return nil
 }
+
+const hasSyncFS = runtime.GOOS != "windows"
 
 // run is one Apply.
 type run struct {

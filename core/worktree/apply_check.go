@@ -101,7 +101,7 @@ func (c *checker) planOne(change Change) error {
 		c.going.push(change.Path)
 	}
 	if parent.standing == standsBlocked && change.New != nil {
-		return c.tellBlocked(parent)
+		return c.tellBlocked()
 	}
 	item := checkItem{change: change, known: known}
 	if parent.standing == standsReal {
@@ -132,10 +132,8 @@ func (c *checker) entered(_, p *place) error {
 }
 
 // tellBlocked reports, once, what stands where a folder belongs.
-func (c *checker) tellBlocked(p *place) error {
-	for i := len(c.folders.stack) - 1; i > 0 && p.found == 0; i-- {
-		p = c.folders.stack[i]
-	}
+func (c *checker) tellBlocked() error {
+	p := c.folders.blocker()
 	if p.told {
 		return nil
 	}
@@ -199,9 +197,10 @@ func (c *checker) consume(batch *checked) error {
 	for i := range batch.items {
 		item := &batch.items[i]
 		c.settle(item.change.Path)
-		there := item.found.stat.Type != 0 && item.found.stat.Type != vfs.TypeDir
+		v := item.found.verdict
+		counted := item.found.stat.Type != vfs.TypeDir && (v == clean || v == inWay)
 		for k := range c.waiting {
-			if there && below(item.change.Path, c.waiting[k].path) {
+			if counted && below(item.change.Path, c.waiting[k].path) {
 				c.waiting[k].files--
 			}
 		}

@@ -29,6 +29,7 @@ func (r *run) deleteAll(ctx context.Context) error {
 			return err
 		}
 		if parent.standing != standsReal {
+			tree.touchReal()
 			continue
 		}
 		known, err := index.find(c.Path)
@@ -77,6 +78,17 @@ func (r *run) deleteOne(ctx context.Context, c Change, known *Known, parent *pla
 	}
 	parent.touched = true
 	return r.remove(parent.disk, disk)
+}
+
+// touchReal notes a deletion in the innermost folder that is there: an
+// interrupted run may have come this far.
+func (f *folders) touchReal() {
+	for i := len(f.stack) - 1; i >= 0; i-- {
+		if f.stack[i].standing == standsReal {
+			f.stack[i].touched = true
+			return
+		}
+	}
 }
 
 // removeEmptied removes a folder that something was deleted in, if nothing is

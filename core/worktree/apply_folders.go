@@ -137,6 +137,15 @@ func (f *folders) look(p *place) error {
 	return nil
 }
 
+// blocker returns what stands where a folder above the current path belongs.
+func (f *folders) blocker() *place {
+	i := len(f.stack) - 1
+	for f.stack[i].found == 0 && i > 0 {
+		i--
+	}
+	return f.stack[i]
+}
+
 // blockedBy is the reason of a place that something else stands at.
 func (p *place) blockedBy() Reason {
 	if p.found == vfs.TypeSymlink {

@@ -169,7 +169,7 @@ func (r *run) writeItem(ctx context.Context, item *writeItem, content func(io.Wr
 		item.stat, item.written = st, err == nil
 		return err
 	}
-	temp := item.dir + string(os.PathSeparator) + randomName()
+	temp := vfs.TempName(item.dir)
 	if _, err := r.create(item, temp, content); err != nil {
 		return err
 	}
@@ -271,6 +271,11 @@ func (r *run) fill(f vfs.File, e *objects.Entry, perm fs.FileMode, exact bool, c
 	}
 	if err := f.Chtimes(r.Mtime); err != nil {
 		return vfs.Stat{}, err
+	}
+	if !hasSyncFS {
+		if err := f.Sync(); err != nil {
+			return vfs.Stat{}, err
+		}
 	}
 	st, err := f.Stat()
 	if err != nil || !hasExecBit || st.Perm == perm || !exact && isExec(st.Perm) == isExec(perm) {

@@ -45,6 +45,7 @@ type writeItem struct {
 	stat    vfs.Stat
 	written bool
 	reason  Reason // not done: in the way
+	repeats bool   // the reason was told before
 	damaged error  // not done: no content
 }
 
@@ -126,11 +127,13 @@ func (w *writer) place(ctx context.Context, c Change) (writeItem, *place, error)
 	}
 	item.dir, item.disk, item.stage = parent.disk, parent.join(baseName(c.Path)), parent.stage
 	switch {
+	case isFolder && parent.found != 0:
+		item.done, item.reason = true, w.reason(c, vfs.Stat{Type: parent.found})
 	case c.New != nil && parent.standing == standsBlocked:
-		item.done, item.reason = true, parent.blockedBy()
-		if isFolder && parent.found != 0 {
-			item.reason = w.reason(c, vfs.Stat{Type: parent.found})
-		}
+		p := w.tree.blocker()
+		item.done, item.reason, item.repeats = true, p.blockedBy(), p.told
+		item.change = Change{Path: p.path}
+		p.told = true
 	case isFolder:
 		item.done, item.stat, item.written = true, vfs.Stat{Type: vfs.TypeDir}, parent.standing == standsFresh
 	case c.New == nil && parent.standing != standsReal:
@@ -194,7 +197,7 @@ func (w *writer) stageName(name string) string {
 		return randomName()
 	}
 	sum := blake3.Sum256([]byte(w.Token + "\x00" + name))
-	return fmt.Sprintf("%s%x", reservedPrefix, sum[:8])
+	return fmt.Sprintf("%s%x", vfs.TempPrefix, sum[:8])
 }
 
 // left notes that a stage has all that it is to hold.
@@ -243,6 +246,8 @@ func (r *run) finish(s *slot) error {
 	for i := range s.items {
 		item := &s.items[i]
 		switch {
+		case item.repeats:
+			continue
 		case item.reason != "":
 			r.obstacles.add(item.change.Path, item.reason)
 			continue

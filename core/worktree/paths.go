@@ -14,11 +14,6 @@ import (
 	"github.com/mlvc/mlvc/objects/vfs"
 )
 
-// reservedPrefix begins the name of everything that is written before it gets
-// its own name. Walks skip such names, no tree may hold one, Sweep removes
-// what an interrupted run left.
-const reservedPrefix = ".mlvc-tmp-"
-
 // ErrUnsafePath is for a path that no tree may hold, because writing it could
 // reach outside the working tree or into a repository's own folder.
 var ErrUnsafePath = errors.New("unsafe path")
@@ -70,8 +65,8 @@ func checkName(name string) string {
 	case "", ".", "..":
 		return fmt.Sprintf("%q may stand for a folder above", name)
 	}
-	if strings.HasPrefix(bare, reservedPrefix) {
-		return fmt.Sprintf("names that begin with %s are reserved", reservedPrefix)
+	if strings.HasPrefix(bare, vfs.TempPrefix) {
+		return fmt.Sprintf("names that begin with %s are reserved", vfs.TempPrefix)
 	}
 	return ""
 }
@@ -188,7 +183,7 @@ func sameName(fsys vfs.FS, made, asked string) (bool, error) {
 }
 
 // randomName is a reserved name for a temporary file.
-func randomName() string { return fmt.Sprintf("%s%016x", reservedPrefix, rand.Uint64()) }
+func randomName() string { return fmt.Sprintf("%s%016x", vfs.TempPrefix, rand.Uint64()) }
 
 // Holds reports whether the disk can hold a path's names as they are.
 func (d Disk) Holds(path string) bool {

@@ -3,6 +3,7 @@ package worktree
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/mlvc/mlvc/objects/vfs"
@@ -40,10 +41,10 @@ func Sweep(ctx context.Context, opt Options, changes Changes) error {
 
 func (r *run) sweepFolder(ctx context.Context, dir string) error {
 	return eachName(ctx, r.FS, dir, func(name string, t vfs.Type) error {
-		if !strings.HasPrefix(name, reservedPrefix) {
+		if !strings.HasPrefix(name, vfs.TempPrefix) {
 			return nil
 		}
-		disk := dir + "/" + name
+		disk := filepath.Join(dir, name)
 		if t == vfs.TypeDir {
 			return r.removeTree(ctx, disk, true)
 		}
