@@ -21,7 +21,8 @@ var parts = [...]struct{ folder, prefix string }{{"train", "train"}, {"test", "t
 
 type unpackOptions struct {
 	from, to string
-	negative int
+	first    int // so many images of each part; 0 is all
+	negative int // every image whose number it divides is inverted; 0 is none
 }
 
 func newUnpack() *cobra.Command {
@@ -48,6 +49,7 @@ does, or both (70,000), as Debian's package dataset-fashion-mnist does under
 	}
 	cmd.Flags().StringVar(&opt.from, "from", "testdata/fashion-mnist", "folder of the idx files")
 	cmd.Flags().StringVar(&opt.to, "to", "", "folder to unpack to")
+	cmd.Flags().IntVar(&opt.first, "first", 0, "unpack only the first `N` images of each part")
 	cmd.Flags().IntVar(&opt.negative, "negative", 0, "write every `N`th image as its negative: a second version of the data")
 	if err := cmd.MarkFlagRequired("to"); err != nil {
 		panic(err)
@@ -63,7 +65,7 @@ func unpack(opt unpackOptions) (written, total int, err error) {
 		if _, err := os.Stat(images); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		w, n, err := unpackPart(images, labels, filepath.Join(opt.to, p.folder), opt.negative)
+		w, n, err := unpackPart(images, labels, filepath.Join(opt.to, p.folder), opt)
 		if err != nil {
 			return written, total, err
 		}
@@ -75,7 +77,7 @@ func unpack(opt unpackOptions) (written, total int, err error) {
 	return written, total, nil
 }
 
-func unpackPart(imagesName, labelsName, to string, negative int) (written, total int, err error) {
+func unpackPart(imagesName, labelsName, to string, opt unpackOptions) (written, total int, err error) {
 	images, closeImages, err := openIdx(imagesName, 3)
 	if err != nil {
 		return 0, 0, err
@@ -94,17 +96,21 @@ func unpackPart(imagesName, labelsName, to string, negative int) (written, total
 			return 0, 0, err
 		}
 	}
+	total = images.dims[0]
+	if opt.first > 0 {
+		total = min(total, opt.first)
+	}
 	png := newGreyPNG()
 	var label [1]byte
 	pixels := make([]byte, images.item)
-	for i := 1; i <= images.dims[0]; i++ {
+	for i := 1; i <= total; i++ {
 		if err := errors.Join(images.next(pixels), labels.next(label[:])); err != nil {
 			return written, i - 1, fmt.Errorf("%s: image %d: %w", imagesName, i, err)
 		}
 		if int(label[0]) >= len(classes) {
 			return written, i - 1, fmt.Errorf("%s: image %d has the unknown label %d", labelsName, i, label[0])
 		}
-		if negative > 0 && i%negative == 0 {
+		if opt.negative > 0 && i%opt.negative == 0 {
 			invert(pixels)
 		}
 		name := filepath.Join(to, classes[label[0]], fmt.Sprintf("%05d.png", i))
@@ -116,7 +122,7 @@ func unpackPart(imagesName, labelsName, to string, negative int) (written, total
 			written++
 		}
 	}
-	return written, images.dims[0], nil
+	return written, total, nil
 }
 
 // openIdx opens a gzip-compressed idx file of bytes.

@@ -49,22 +49,23 @@ func treeHash(t *testing.T, dir string) (hash string, files int) {
 // TestUnpack: the bytes of the unpacked data set are golden, unpacking again
 // writes nothing, and a second version changes one in a hundred.
 func TestUnpack(t *testing.T) {
+	const images = 600
 	dir := t.TempDir()
 	steps := []struct {
 		negative, written int
 		hash              string
 	}{
-		{0, 10000, "9689379bc416cfc40de5b89c83b1d22eca321ea811dea17eb5179d992f91e645"},
-		{0, 0, "9689379bc416cfc40de5b89c83b1d22eca321ea811dea17eb5179d992f91e645"},
-		{100, 100, "4d7766545e48c2e722feac4a744a57bfeaffb49effb0ea66a1510f9ded1b6a11"},
+		{0, images, "6ab813afe24569577f033c01569d6576602db9ed861a42bb671ad7ee81c7ecf3"},
+		{0, 0, "6ab813afe24569577f033c01569d6576602db9ed861a42bb671ad7ee81c7ecf3"},
+		{100, images / 100, "0c7672750c4044e4031951ad444a299e0cd8a92444f93dd5ceff7a596b5ae385"},
 	}
 	for _, s := range steps {
-		written, total, err := unpack(unpackOptions{from: fashion, to: dir, negative: s.negative})
-		if err != nil || written != s.written || total != 10000 {
-			t.Fatalf("unpack with negative %d: wrote %d of %d, %v; want %d of 10000", s.negative, written, total, err, s.written)
+		written, total, err := unpack(unpackOptions{from: fashion, to: dir, first: images, negative: s.negative})
+		if err != nil || written != s.written || total != images {
+			t.Fatalf("unpack with negative %d: wrote %d of %d, %v; want %d of %d", s.negative, written, total, err, s.written, images)
 		}
-		if hash, files := treeHash(t, dir); hash != s.hash || files != 10000 {
-			t.Errorf("negative %d: %d files with hash %s, want 10000 with %s", s.negative, files, hash, s.hash)
+		if hash, files := treeHash(t, dir); hash != s.hash || files != images {
+			t.Errorf("negative %d: %d files with hash %s, want %d with %s", s.negative, files, hash, images, s.hash)
 		}
 	}
 }

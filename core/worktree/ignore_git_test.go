@@ -180,3 +180,41 @@ func TestIgnoreAgreesWithGit(t *testing.T) {
 		t.Errorf("only %d of %d paths were ignored: the comparison says little", ignored, pairs)
 	}
 }
+
+// Ignore files in many folders: what a walk takes is what git would add.
+func TestWalkAgreesWithGit(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for round := range 25 {
+		root := t.TempDir()
+		gitInit(t, root)
+		tree := someTree(r)
+		tree.write(t, root)
+		for _, dir := range append(tree, "./") {
+			if !strings.HasSuffix(dir, "/") || dir != "./" && r.IntN(3) > 0 {
+				continue
+			}
+			var text strings.Builder
+			for range 1 + r.IntN(3) {
+				text.WriteString(somePattern(r, tree) + "\n")
+			}
+			for _, name := range []string{".gitignore", IgnoreName} {
+				if err := os.WriteFile(filepath.Join(root, dir, name), []byte(text.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		cmd := exec.Command("git", "ls-files", "--others", "--exclude-standard", "-z")
+		cmd.Dir = root
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := slices.DeleteFunc(sortedLines(string(out)), func(p string) bool { return p == IgnoreName })
+		got := slices.DeleteFunc(walked(t, WalkOptions{Root: root}), func(p string) bool {
+			return p == IgnoreName || strings.HasSuffix(p, " ignored") || strings.HasSuffix(p, "/")
+		})
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("round %d: (-git +mlvc)\n%s", round, diff)
+		}
+	}
+}
