@@ -364,7 +364,7 @@ func addRecords(w *worktree.IndexWriter, records iter.Seq2[worktree.Record, erro
 
 // writeIndex makes an index file under .mlvc/tmp and opens it.
 func (r *Repo) writeIndex(tree objects.ID, fill func(*worktree.IndexWriter) error) (*worktree.Index, error) {
-	name := filepath.Join(r.tempPath(), uniqueName("index-"))
+	name := filepath.Join(r.tempPath(), "index-"+filepath.Base(vfs.TempName("")))
 	w, err := worktree.CreateIndex(r.env.FS, name, r.tempPath())
 	if err != nil {
 		return nil, err

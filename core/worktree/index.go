@@ -41,13 +41,24 @@ func OpenIndex(fsys vfs.FS, name string) (*Index, error) {
 	st, err := f.Stat()
 	if err == nil {
 		x.size = st.Size
-		var d *indexDecoder
-		if d, err = x.decoder(); err == nil {
-			x.base = d.base
+		if x.base, err = readBase(f, st.Size); err == nil {
 			return x, nil
 		}
 	}
 	return nil, errors.Join(err, f.Close())
+}
+
+// readBase reads the base tree's root from the trailer. Only reading all the
+// records shows whether it was damaged.
+func readBase(f vfs.File, size int64) (objects.ID, error) {
+	var base objects.ID
+	if size < int64(headerSize+trailerSize) {
+		return base, lost("%d bytes", size)
+	}
+	if _, err := f.ReadAt(base[:], size-4-objects.IDSize); err != nil {
+		return base, lost("%w", err)
+	}
+	return base, nil
 }
 
 // decoder starts to read from the beginning.
@@ -87,16 +98,16 @@ type IndexWriter struct {
 	enc        *indexEncoder
 }
 
-// CreateIndex begins an index for name whose base tree has the given root. It
-// is written to a temporary file in folder tmp, on the same file system.
-func CreateIndex(fsys vfs.FS, name, tmp string, base objects.ID) (*IndexWriter, error) {
+// CreateIndex begins an index for name. It is written to a temporary file in
+// folder tmp, on the same file system.
+func CreateIndex(fsys vfs.FS, name, tmp string) (*IndexWriter, error) {
 	temp := vfs.TempName(tmp)
 	f, err := fsys.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|vfs.NoFollow, 0o666)
 	if err != nil {
 		return nil, err
 	}
 	w := &IndexWriter{fs: fsys, name: name, temp: temp, file: f}
-	if w.enc, err = newIndexEncoder(f, base); err != nil {
+	if w.enc, err = newIndexEncoder(f); err != nil {
 		return nil, errors.Join(err, w.Abort())
 	}
 	return w, nil
@@ -105,10 +116,10 @@ func CreateIndex(fsys vfs.FS, name, tmp string, base objects.ID) (*IndexWriter, 
 // Add appends a record. Paths must ascend.
 func (w *IndexWriter) Add(r Record) error { return w.enc.add(&r) }
 
-// Commit ends the index and puts it in place. After an error the old index is
-// as it was.
-func (w *IndexWriter) Commit() error {
-	if err := w.enc.close(); err != nil {
+// Commit ends the index, whose base tree has the given root, and puts it in
+// place. After an error the old index is as it was.
+func (w *IndexWriter) Commit(base objects.ID) error {
+	if err := w.enc.close(base); err != nil {
 		return errors.Join(err, w.Abort())
 	}
 	if err := w.file.Close(); err != nil {

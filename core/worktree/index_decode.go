@@ -14,7 +14,7 @@ import (
 // list of records has one valid encoding. Its errors wrap ErrIndexLost.
 type indexDecoder struct {
 	r     io.Reader
-	base  objects.ID
+	base  objects.ID // known at the end
 	crc   uint32
 	count uint64
 	ended bool
@@ -48,7 +48,6 @@ func newIndexDecoder(r io.Reader) (*indexDecoder, error) {
 	if v := binary.LittleEndian.Uint32(b); v != indexVersion {
 		return nil, lost("version %d", v)
 	}
-	copy(d.base[:], b[4:])
 	return d, d.check()
 }
 
@@ -143,6 +142,7 @@ func (d *indexDecoder) trailer() error {
 	if n := binary.LittleEndian.Uint64(b); n != d.count {
 		return lost("%d records, want %d", d.count, n)
 	}
+	copy(d.base[:], b[8:])
 	if err := d.check(); err != nil {
 		return err
 	}

@@ -14,8 +14,8 @@ import (
 const (
 	indexMagic   = "mlvcindx"
 	indexVersion = 1
-	headerSize   = len(indexMagic) + 4 + objects.IDSize + 4
-	trailerSize  = 4 + 8 + 4
+	headerSize   = len(indexMagic) + 4 + 4
+	trailerSize  = 4 + 8 + objects.IDSize + 4
 
 	// blockSize is the payload at which a block ends, in bytes.
 	blockSize = 64 << 10
@@ -49,11 +49,11 @@ type indexEncoder struct {
 	before
 }
 
-func newIndexEncoder(w io.Writer, base objects.ID) (*indexEncoder, error) {
+func newIndexEncoder(w io.Writer) (*indexEncoder, error) {
 	e := &indexEncoder{w: w, block: make([]byte, 4, maxBlock+8)}
 	head := append([]byte(indexMagic), 0, 0, 0, 0)
 	binary.LittleEndian.PutUint32(head[len(indexMagic):], indexVersion)
-	return e, e.section(append(head, base[:]...))
+	return e, e.section(head)
 }
 
 // section writes bytes and the checksum that continues to them.
@@ -119,11 +119,12 @@ func (e *indexEncoder) flush() error {
 }
 
 // close writes what is left and the trailer.
-func (e *indexEncoder) close() error {
+func (e *indexEncoder) close(base objects.ID) error {
 	if err := e.flush(); err != nil {
 		return err
 	}
-	return e.section(binary.LittleEndian.AppendUint64(make([]byte, 4, trailerSize), e.count))
+	b := binary.LittleEndian.AppendUint64(make([]byte, 4, trailerSize), e.count)
+	return e.section(append(b, base[:]...))
 }
 
 func commonPrefix(a, b string) int {

@@ -25,7 +25,7 @@ import (
 func encodeIndex(t testing.TB, base objects.ID, records []Record) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	e, err := newIndexEncoder(&out, base)
+	e, err := newIndexEncoder(&out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func encodeIndex(t testing.TB, base objects.ID, records []Record) []byte {
 			t.Fatal(err)
 		}
 	}
-	if err := e.close(); err != nil {
+	if err := e.close(base); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
@@ -105,13 +105,13 @@ func TestIndexRoundTrip(t *testing.T) {
 		want := someRecords(t)
 		base := objects.Sum(objects.KindNode, []byte("base"))
 		var out bytes.Buffer
-		e, _ := newIndexEncoder(&out, base)
+		e, _ := newIndexEncoder(&out)
 		for i := range want {
 			if err := e.add(&want[i]); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := e.close(); err != nil {
+		if err := e.close(base); err != nil {
 			t.Fatal(err)
 		}
 		gotBase, got, err := decodeIndex(out.Bytes())
@@ -201,7 +201,7 @@ func TestIndexLostBlock(t *testing.T) {
 }
 
 func TestIndexRefusesDisorder(t *testing.T) {
-	e, err := newIndexEncoder(&bytes.Buffer{}, objects.ID{})
+	e, err := newIndexEncoder(&bytes.Buffer{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,14 +249,14 @@ func newIndexDir(t testing.TB) indexDir {
 
 func (d indexDir) write(t testing.TB, base objects.ID, records iter.Seq2[Record, error]) {
 	t.Helper()
-	w, err := CreateIndex(vfs.OS, d.name, d.tmp, base)
+	w, err := CreateIndex(vfs.OS, d.name, d.tmp)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := Merge(w, records, none[Update]); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Commit(); err != nil {
+	if err := w.Commit(base); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -315,7 +315,7 @@ func TestIndexFile(t *testing.T) {
 	if got := collect(t, dir.open(t).Records()); len(got) != 10 {
 		t.Fatalf("%d records", len(got))
 	}
-	w, err := CreateIndex(vfs.OS, dir.name, dir.tmp, objects.ID{})
+	w, err := CreateIndex(vfs.OS, dir.name, dir.tmp)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,14 +345,14 @@ func TestMergeIsAMapUpdate(t *testing.T) {
 			}
 			updates = append(updates, u)
 		}
-		w, err := CreateIndex(vfs.OS, dir.name, dir.tmp, objects.ID{})
+		w, err := CreateIndex(vfs.OS, dir.name, dir.tmp)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := Merge(w, each(old), each(updates)); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Commit(); err != nil {
+		if err := w.Commit(objects.ID{}); err != nil {
 			t.Fatal(err)
 		}
 		data, err := os.ReadFile(dir.name)
@@ -378,12 +378,12 @@ func TestMergePassesErrorsOn(t *testing.T) {
 	bad := func(yield func(Update, error) bool) { yield(Update{}, boom) }
 	badRecords := func(yield func(Record, error) bool) { yield(Record{}, boom) }
 	for _, old := range []iter.Seq2[Record, error]{none[Record], each(manyRecords(2))} {
-		e, _ := newIndexEncoder(&bytes.Buffer{}, objects.ID{})
+		e, _ := newIndexEncoder(&bytes.Buffer{})
 		if err := Merge(&IndexWriter{enc: e}, old, bad); !errors.Is(err, boom) {
 			t.Errorf("updates: %v", err)
 		}
 	}
-	e, _ := newIndexEncoder(&bytes.Buffer{}, objects.ID{})
+	e, _ := newIndexEncoder(&bytes.Buffer{})
 	if err := Merge(&IndexWriter{enc: e}, badRecords, none[Update]); !errors.Is(err, boom) {
 		t.Errorf("records: %v", err)
 	}

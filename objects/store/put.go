@@ -28,19 +28,20 @@ func (s *Store) Put(ctx context.Context, o objects.Object) (objects.ID, error) {
 }
 
 // PutDelta is Put for a chunk that resembles the concatenation of the chunks
-// bases: it is stored as what changed if that is smaller. A base that cannot
+// bases: it is stored as what changed if that is smaller, and says so. A base that cannot
 // serve (not held, too deep a chain, too much to read) means a plain chunk.
-func (s *Store) PutDelta(ctx context.Context, o objects.Object, bases []objects.ID) (objects.ID, error) {
+func (s *Store) PutDelta(ctx context.Context, o objects.Object, bases []objects.ID) (objects.ID, bool, error) {
 	id := o.ID()
 	held, err := s.held(ctx, []objects.ID{id})
 	if err != nil || held[0] {
-		return id, err
+		return id, false, err
 	}
 	dict, places, err := s.dict(ctx, bases)
 	if err != nil {
-		return id, err
+		return id, false, err
 	}
-	return id, s.add(ctx, o, pack.Delta(id, o, dict), places)
+	payload := pack.Delta(id, o, dict)
+	return id, payload.Encoding == pack.EncDelta, s.add(ctx, o, payload, places)
 }
 
 // dict reads what a delta may be built on; nothing where that cannot serve:

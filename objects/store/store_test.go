@@ -166,7 +166,7 @@ func TestDelta(t *testing.T) {
 		if len(ids) > 0 {
 			bases = ids[len(ids)-1:]
 		}
-		id, err := s.PutDelta(t.Context(), o, bases)
+		id, _, err := s.PutDelta(t.Context(), o, bases)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,8 +179,8 @@ func TestDelta(t *testing.T) {
 		t.Errorf("12 versions of 100 KiB that differ in a byte: %+v", st)
 	}
 	checkAll(t, p.open(t), ids, list)
-	id, err := s.PutDelta(t.Context(), objects.Object{Kind: objects.KindChunk, Data: []byte("x")}, []objects.ID{{9}})
-	if err != nil || id != objects.Sum(objects.KindChunk, []byte("x")) {
+	id, used, err := s.PutDelta(t.Context(), objects.Object{Kind: objects.KindChunk, Data: []byte("x")}, []objects.ID{{9}})
+	if err != nil || used || id != objects.Sum(objects.KindChunk, []byte("x")) {
 		t.Errorf("a base that is not there: %v", err)
 	}
 }

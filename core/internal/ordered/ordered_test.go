@@ -73,6 +73,7 @@ func TestMapStopsEarly(t *testing.T) {
 		break
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	var last error
 	count := 0
 	for _, err := range ordered.Map(ctx, numbers(100000, nil), 3, double) {
