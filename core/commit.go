@@ -262,7 +262,7 @@ func (c *committing) describe(ctx context.Context, choice kindChoice) (objects.C
 	commit := objects.Commit{
 		Tree: c.snap.tree, Kind: choice.Kind, Base: choice.Base, Delta: change,
 		Author: c.env.Who, Time: c.env.Now(), Message: c.opt.Message, Meta: c.opt.Meta,
-		Moving: c.moving,
+		Moving: c.moving, Generation: 1,
 	}
 	if !c.head.Commit.IsZero() {
 		parent, err := c.commit(ctx, c.head.Commit)
@@ -270,6 +270,7 @@ func (c *committing) describe(ctx context.Context, choice kindChoice) (objects.C
 			return objects.Commit{}, err
 		}
 		commit.Parents = []objects.ID{c.head.Commit}
+		commit.Generation = parent.Generation + 1
 		change.Files += parent.Delta.Files
 		change.Bytes += parent.Delta.Bytes
 	}

@@ -155,4 +155,3 @@ func (s *session) move(ctx context.Context, op refs.Op) error {
 	}
 	return s.reload(ctx)
 }
-

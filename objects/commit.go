@@ -80,21 +80,24 @@ type Waiver struct {
 // encoded. Fields that this version does not know are kept in Unknown and
 // written back, so that an older build can carry a newer build's commits.
 type Commit struct {
-	Version int               `cbor:"version"`
-	Tree    ID                `cbor:"tree"`
-	Parents []ID              `cbor:"parents,omitempty"`
-	Kind    CommitKind        `cbor:"kind"`
-	Base    ID                `cbor:"base,omitzero"`    // zero for a full
-	Delta   Delta             `cbor:"delta"`            // beyond the base; of a full, everything
-	Change  *Delta            `cbor:"change,omitempty"` // beyond the first parent, where that is not Delta
-	Author  Signature         `cbor:"author"`
-	Time    time.Time         `cbor:"time"` // to the second, with its zone offset
-	Message string            `cbor:"message"`
-	Meta    map[string]string `cbor:"meta,omitempty"`
-	Splits  []Split           `cbor:"splits,omitempty"`
-	Models  []string          `cbor:"models,omitempty"`
-	Git     *Git              `cbor:"git,omitempty"`
-	Waivers []Waiver          `cbor:"waivers,omitempty"`
+	Version int  `cbor:"version"`
+	Tree    ID   `cbor:"tree"`
+	Parents []ID `cbor:"parents,omitempty"`
+	// Generation is one more than the greatest of the parents', and 1 without
+	// parents: it orders commits whatever the clocks said.
+	Generation int               `cbor:"generation,omitempty"`
+	Kind       CommitKind        `cbor:"kind"`
+	Base       ID                `cbor:"base,omitzero"`    // zero for a full
+	Delta      Delta             `cbor:"delta"`            // beyond the base; of a full, everything
+	Change     *Delta            `cbor:"change,omitempty"` // beyond the first parent, where that is not Delta
+	Author     Signature         `cbor:"author"`
+	Time       time.Time         `cbor:"time"` // to the second, with its zone offset
+	Message    string            `cbor:"message"`
+	Meta       map[string]string `cbor:"meta,omitempty"`
+	Splits     []Split           `cbor:"splits,omitempty"`
+	Models     []string          `cbor:"models,omitempty"`
+	Git        *Git              `cbor:"git,omitempty"`
+	Waivers    []Waiver          `cbor:"waivers,omitempty"`
 	// Moving names paths that were changing while they were read, recorded
 	// because the user allowed it.
 	Moving []string `cbor:"moving,omitempty"`
