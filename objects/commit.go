@@ -39,17 +39,17 @@ func (s Signature) String() string {
 	return s.Name + " <" + s.Email + ">"
 }
 
-// Delta sums up what a commit's tree has beyond its base's: counts of paths
-// and bytes of content, as D_t − D_base and back.
+// Delta sums up what one tree has beyond another: counts of paths and bytes of
+// content, as D_t − D_base and back.
 type Delta struct {
-	Added        int64 `cbor:"added,omitempty"`
-	Changed      int64 `cbor:"changed,omitempty"`
-	Removed      int64 `cbor:"removed,omitempty"`
-	AddedBytes   int64 `cbor:"added_bytes,omitempty"`
-	ChangedBytes int64 `cbor:"changed_bytes,omitempty"` // sizes after the change
-	RemovedBytes int64 `cbor:"removed_bytes,omitempty"`
-	Files        int64 `cbor:"files,omitempty"` // entries of the whole tree
-	Bytes        int64 `cbor:"bytes,omitempty"` // content of the whole tree
+	Added        int64 `cbor:"added,omitempty" json:"added"`
+	Changed      int64 `cbor:"changed,omitempty" json:"changed"`
+	Removed      int64 `cbor:"removed,omitempty" json:"removed"`
+	AddedBytes   int64 `cbor:"added_bytes,omitempty" json:"added_bytes"`
+	ChangedBytes int64 `cbor:"changed_bytes,omitempty" json:"changed_bytes"` // sizes after the change
+	RemovedBytes int64 `cbor:"removed_bytes,omitempty" json:"removed_bytes"`
+	Files        int64 `cbor:"files,omitempty" json:"files"` // entries of the whole tree
+	Bytes        int64 `cbor:"bytes,omitempty" json:"bytes"` // content of the whole tree
 }
 
 // Split names one split table of a commit: a sorted map from path to split
@@ -84,8 +84,9 @@ type Commit struct {
 	Tree    ID                `cbor:"tree"`
 	Parents []ID              `cbor:"parents,omitempty"`
 	Kind    CommitKind        `cbor:"kind"`
-	Base    ID                `cbor:"base,omitzero"` // zero for a full
-	Delta   Delta             `cbor:"delta"`
+	Base    ID                `cbor:"base,omitzero"`    // zero for a full
+	Delta   Delta             `cbor:"delta"`            // beyond the base; of a full, everything
+	Change  *Delta            `cbor:"change,omitempty"` // beyond the first parent, where that is not Delta
 	Author  Signature         `cbor:"author"`
 	Time    time.Time         `cbor:"time"` // to the second, with its zone offset
 	Message string            `cbor:"message"`
@@ -99,6 +100,14 @@ type Commit struct {
 	Moving []string `cbor:"moving,omitempty"`
 
 	Unknown map[string]cbor.RawMessage `cbor:"-"`
+}
+
+// Changes returns what the commit changed beyond its first parent.
+func (c Commit) Changes() Delta {
+	if c.Change != nil {
+		return *c.Change
+	}
+	return c.Delta
 }
 
 // CommitVersion is the version of the encoding that EncodeCommit writes.

@@ -117,11 +117,12 @@ type level struct {
 	depth   uint8
 	old     *cursor // in an old node of this level; nil if there are none
 	build   builder
-	dirty   bool // (3), else (1)
-	ended   bool // (5)
-	touched bool // was ever dirty
-	closed  int  // nodes closed
-	lastID  objects.ID
+	dirty   bool       // (3), else (1)
+	ended   bool       // (5)
+	touched bool       // was ever dirty
+	closed  int        // nodes closed
+	last    objects.ID // of the last one
+	lastLen int        // its entries
 	parent  *level
 }
 
@@ -294,8 +295,7 @@ func (l *level) close(ctx context.Context) error {
 	if err := l.up().put(ctx, l.build.last, ref); err != nil {
 		return err
 	}
-	l.closed++
-	l.lastID = id
+	l.closed, l.last, l.lastLen = l.closed+1, id, l.build.len
 	l.build.reset()
 	return nil
 }
@@ -319,8 +319,10 @@ func (r *rewrite) finish(ctx context.Context, l *level) (Map, error) {
 		}
 		switch {
 		case int(l.depth) < r.height || l.closed > 1:
+		case l.closed == 1 && l.lastLen == 1 && l.depth > 0:
+			return r.collapse(ctx, l.last)
 		case l.closed == 1:
-			return r.collapse(ctx, l.lastID)
+			return Open(l.last), nil
 		default:
 			return r.empty(ctx)
 		}

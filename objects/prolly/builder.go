@@ -2,6 +2,7 @@ package prolly
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/mlvc/mlvc/objects"
 )
@@ -47,12 +48,16 @@ func (b *builder) reset() {
 	*b = builder{level: b.level, body: b.body[:0], last: b.last[:0]}
 }
 
+// sharedPrefix returns how many bytes a and b begin with alike.
 func sharedPrefix(a, b []byte) int {
-	n := min(len(a), len(b))
-	for i := range n {
-		if a[i] != b[i] {
-			return i
+	i, n := 0, min(len(a), len(b))
+	for ; i+8 <= n; i += 8 {
+		if x := binary.LittleEndian.Uint64(a[i:]) ^ binary.LittleEndian.Uint64(b[i:]); x != 0 {
+			return i + bits.TrailingZeros64(x)/8
 		}
 	}
-	return n
+	for i < n && a[i] == b[i] {
+		i++
+	}
+	return i
 }

@@ -125,36 +125,71 @@ func decode(data []byte) (n *Node, fault string) {
 	if len(data) < 3 || len(data) > MaxBytes || data[0] != nodeVersion {
 		return nil, "size or version"
 	}
-	d := decoder{data: data, pos: 2}
+	d := decoder{data: data, pos: 2, level: data[1]}
 	length := d.uvarint(MaxLen)
-	n = &Node{level: data[1], data: data}
-	if d.bad || n.level > maxLevel || length == 0 && n.level > 0 {
+	if d.bad || d.level > maxLevel || length == 0 && d.level > 0 {
 		return nil, "level or length"
 	}
-	n.spans = make([]span, 0, min(length, len(data)/4))
-	n.keys = make([]byte, 0, len(data)+len(data)/2)
-	values := 0
+	d.spans = make([]span, 0, min(length, len(data)/4))
+	d.keys = make([]byte, 0, len(data)+len(data)/2)
 	for range length {
-		if fault := d.entry(n); fault != "" {
+		if fault := d.entry(); fault != "" {
 			return nil, fault
-		}
-		s := n.spans[len(n.spans)-1]
-		values += int(s.valueEnd - s.valueStart)
-		if len(n.keys)+values > MaxBytes {
-			return nil, "too large"
 		}
 	}
 	if d.pos != len(data) {
 		return nil, "bytes after the end"
 	}
-	return n, ""
+	return &Node{level: d.level, count: d.count, data: data, keys: d.keys, spans: d.spans}, ""
 }
 
-// decoder reads from data at pos; once bad it stays so.
+// decoder reads the entries of a node from data at pos; once bad it stays so.
 type decoder struct {
-	data []byte
-	pos  int
-	bad  bool
+	data  []byte
+	pos   int
+	bad   bool
+	level uint8
+
+	count  int64
+	keys   []byte
+	spans  []span
+	last   int // where the last key starts in keys
+	values int // bytes of values
+}
+
+// entry reads one entry and returns what is wrong with it.
+func (d *decoder) entry() string {
+	previous := d.keys[d.last:]
+	shared := d.uvarint(len(previous))
+	suffix := d.bytes(d.uvarint(MaxKey - shared))
+	if d.bad || len(suffix) == 0 {
+		return "key"
+	}
+	// Prefixes are as long as they can be, so the first byte that is not
+	// shared decides the order, and must be there.
+	if shared < len(previous) && suffix[0] <= previous[shared] {
+		return "keys not in order"
+	}
+	value := d.bytes(d.uvarint(MaxValue))
+	if d.bad {
+		return "value"
+	}
+	d.last = len(d.keys)
+	d.keys = append(append(d.keys, previous[:shared]...), suffix...)
+	d.values += len(value)
+	if len(d.keys)+d.values > MaxBytes {
+		return "too large"
+	}
+	d.spans = append(d.spans, span{uint32(len(d.keys)), uint32(d.pos - len(value)), uint32(d.pos)})
+	if d.level == 0 {
+		d.count++
+		return ""
+	}
+	if !validRef(value) || refCount(value) > maxCount-d.count {
+		return "child"
+	}
+	d.count += refCount(value)
+	return ""
 }
 
 func (d *decoder) uvarint(limit int) int {
@@ -178,39 +213,4 @@ func (d *decoder) bytes(n int) []byte {
 	}
 	d.pos += n
 	return d.data[d.pos-n : d.pos]
-}
-
-// entry reads one entry into n and returns what is wrong with it.
-func (d *decoder) entry(n *Node) string {
-	var previous []byte
-	if len(n.spans) > 0 {
-		previous = n.last()
-	}
-	shared := d.uvarint(len(previous))
-	suffix := d.bytes(d.uvarint(MaxKey - shared))
-	if d.bad || len(suffix) == 0 {
-		return "key"
-	}
-	// Prefixes are as long as they can be, so the first byte that is not
-	// shared decides the order, and must be there.
-	if shared < len(previous) && suffix[0] <= previous[shared] {
-		return "keys not in order"
-	}
-	size := d.uvarint(MaxValue)
-	start := d.pos
-	value := d.bytes(size)
-	if d.bad {
-		return "value"
-	}
-	n.keys = append(append(n.keys, previous[:shared]...), suffix...)
-	n.spans = append(n.spans, span{uint32(len(n.keys)), uint32(start), uint32(d.pos)})
-	if n.level == 0 {
-		n.count++
-		return ""
-	}
-	if !validRef(value) || refCount(value) > maxCount-n.count {
-		return "child"
-	}
-	n.count += refCount(value)
-	return ""
 }

@@ -1,0 +1,75 @@
+# `make` lists the verbs. `make check` is exactly what CI runs.
+
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+TOOL     := $(GO) tool -modfile=.ci/tools/go.mod
+DIRS     := $(wildcard cmd core objects refs remote)
+TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+FUZZTIME       ?= 5s
+BENCH_DIR      ?= /var/tmp
+BENCH_FLAGS    ?=
+
+export CGO_ENABLED ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help build test check fmt-check vet lint imports test-race fuzz cross fmt bench bench-quick demo cover clean
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build mlvc and mlvc-bench into bin/
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+test: ## run every test
+	$(GO) test ./...
+
+check: fmt-check vet lint imports test-race fuzz cross ## all that CI runs
+
+fmt: ## format the code
+	$(TOOL) gofumpt -w $(DIRS)
+
+fmt-check: ## is the code formatted as gofumpt does?
+	@out="$$($(TOOL) gofumpt -l $(DIRS))" || exit 1; \
+	if [ -n "$$out" ]; then printf 'not formatted (make fmt):\n%s\n' "$$out" >&2; exit 1; fi
+
+vet: ## go vet
+	$(GO) vet ./...
+
+lint: ## staticcheck
+	$(TOOL) staticcheck ./...
+
+imports: ## does every package import only what its row allows?
+	$(GO) test ./cmd/internal/deptest
+
+test-race: ## run every test under the race detector
+	CGO_ENABLED=1 $(TOOL) gotestsum --format standard-quiet -- -race -timeout 20m ./...
+
+fuzz: ## fuzz each decoder for a short while (FUZZTIME=5s)
+	@GO='$(GO)' .ci/fuzz $(FUZZTIME)
+
+cross: ## build and vet for every platform
+	@set -e; for t in $(TARGETS); do \
+		echo "cross $$t"; \
+		GOOS=$${t%/*} GOARCH=$${t#*/} CGO_ENABLED=0 $(GO) build ./...; \
+		case $$t in */amd64) GOOS=$${t%/*} GOARCH=$${t#*/} CGO_ENABLED=0 $(GO) vet ./...;; esac; \
+	done
+
+bench: build ## measure every budget; prints the table (BENCH_DIR=/var/tmp, BENCH_FLAGS=--many=0)
+	bin/mlvc-bench run --mlvc bin/mlvc --dir '$(BENCH_DIR)' $(BENCH_FLAGS)
+
+bench-quick: build ## the same with a tenth of the data
+	bin/mlvc-bench run --quick --mlvc bin/mlvc --dir '$(BENCH_DIR)' $(BENCH_FLAGS)
+
+demo: build ## the main job on real images and a real table, step by step
+	@testdata/demo.sh bin/mlvc bin/mlvc-bench
+
+cover: ## coverage by function, and bin/cover.html
+	@mkdir -p bin
+	$(GO) test -coverpkg=./... -coverprofile=bin/cover.out ./...
+	$(GO) tool cover -html=bin/cover.out -o bin/cover.html
+	$(GO) tool cover -func=bin/cover.out | tail -1
+
+clean: ## remove what was built
+	rm -rf bin .cache

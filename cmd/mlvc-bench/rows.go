@@ -1,0 +1,100 @@
+package main
+
+// row is one line of the budgets: what mlvc does, what the same work costs
+// otherwise, and what is allowed.
+type row struct {
+	name   string // for --only
+	set    string
+	work   string
+	ref    string // what the reference is; "" if the budget is a number
+	once   bool   // what it measures does not vary: one pair is enough
+	mlvc   step
+	refer  step // nil without a reference
+	checks []check
+}
+
+// rows are in the order in which they are measured: the first commit of a set
+// comes first, what moves its HEAD last.
+var rows = []row{
+	{
+		name: "first-small", set: "small", work: "first commit, {files} files of 10 KiB, durable",
+		ref: "cp -a + sync", mlvc: firstCommit, refer: copyData,
+		checks: []check{{seconds, "at most 0.45 ×", times(0.45)}},
+	},
+	{
+		name: "status-small", set: "small", work: "status, {files} files",
+		ref: "find -printf", mlvc: status, refer: findData,
+		checks: []check{{seconds, "at most 1.2 ×", times(1.2)}},
+	},
+	{
+		name: "same-small", set: "small", work: "commit without a change, {files} files",
+		ref: "find -printf", mlvc: sameCommit, refer: findData,
+		checks: []check{{seconds, "at most 1.2 ×", times(1.2)}},
+	},
+	{
+		name: "checkout-into", set: "small", work: "checkout of {files} files into an empty folder",
+		ref: "cp -a + sync", mlvc: checkoutInto, refer: copyData,
+		checks: []check{{seconds, "at most 0.65 ×", times(0.65)}},
+	},
+	{
+		name: "checkout-between", set: "small", work: "checkout between two commits, 1 in 100 of {files} files differs",
+		ref: "mlvc status", mlvc: checkoutBetween, refer: status,
+		checks: []check{{seconds, "at most 0.3 s more", above(0.3)}},
+	},
+	{
+		name: "first-large", set: "large", work: "first commit, 4 × {size} incompressible, durable",
+		ref: "cp -a + sync", mlvc: firstCommit, refer: copyData,
+		checks: []check{{seconds, "at most 0.8 ×", times(0.8)}},
+	},
+	{
+		name: "one-byte", set: "large", work: "commit, one byte changed in a file of {size}",
+		ref: "BLAKE3 of it on one core", mlvc: oneByte, refer: hashLarge,
+		checks: []check{
+			{seconds, "at most 1.5 ×", times(1.5)},
+			{stored, "at most 256 KiB", fixed(256 << 10)},
+		},
+	},
+	{
+		name: "first-many", set: "many", work: "first commit, {many} files of 100 bytes", once: true,
+		mlvc:   firstCommit,
+		checks: []check{{memory, "at most 300 MiB", fixed(300 << 20)}},
+	},
+	{
+		name: "status-many", set: "many", work: "status, {many} files",
+		ref: "find -printf", mlvc: status, refer: findData,
+		checks: []check{{seconds, "at most 1.2 ×", times(1.2)}},
+	},
+	{
+		name: "same-many", set: "many", work: "commit without a change, {many} files",
+		ref: "find -printf", mlvc: sameCommit, refer: findData,
+		checks: []check{{seconds, "at most 1.2 ×", times(1.2)}},
+	},
+	{
+		name: "one-of-many", set: "many", work: "commit, one of {many} files changed",
+		ref: "mlvc status", mlvc: oneOfMany, refer: status,
+		checks: []check{
+			{seconds, "at most 0.3 s more", above(0.3)},
+			{stored, "at most 128 KiB beyond the file", fixed(128 << 10)},
+		},
+	},
+	{
+		name: "diff-many", set: "many", work: "diff of two commits, 10 of {many} files changed",
+		mlvc:   diffTen,
+		checks: []check{{seconds, "at most 50 ms", fixed(0.05)}},
+	},
+	{
+		name: "csv", set: "csv", work: "commit, one row inserted at the front of a CSV of {size}",
+		mlvc:   csvFront,
+		checks: []check{{stored, "at most 512 KiB", fixed(512 << 10)}},
+	},
+	{
+		name: "json", set: "json", work: "commit, new version of a 17 MB JSON table", once: true,
+		ref: "zstd -3 --patch-from", mlvc: newTable, refer: patchTable,
+		checks: []check{{stored, "at most 1.2 ×", times(1.2)}},
+	},
+	{
+		name: "first-huge", set: "huge", work: "first commit, one file of {huge}", once: true,
+		mlvc:   firstCommit,
+		checks: []check{{memory, "at most 300 MiB", fixed(300 << 20)}},
+	},
+}

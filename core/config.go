@@ -1,0 +1,170 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/mlvc/mlvc/objects/vfs"
+)
+
+// Config is this copy's own settings, `.mlvc/config`. It is not versioned.
+type Config struct {
+	User UserConfig `toml:"user,omitempty"`
+	GC   GCConfig   `toml:"gc,omitempty"`
+}
+
+// UserConfig is who signs commits made here.
+type UserConfig struct {
+	Name  string `toml:"name,omitempty"`
+	Email string `toml:"email,omitempty"`
+}
+
+// GCConfig says what gc may remove.
+type GCConfig struct {
+	// KeepDays: what operations younger than this reach is kept. Default 30.
+	KeepDays *int `toml:"keep_days,omitempty"`
+	// GraceMinutes is the least time between marking and deleting. Default 60.
+	GraceMinutes *int `toml:"grace_minutes,omitempty"`
+}
+
+// Keep is how long operations keep what they reach.
+func (c GCConfig) Keep() time.Duration {
+	days := 30
+	if c.KeepDays != nil {
+		days = *c.KeepDays
+	}
+	return time.Duration(days) * 24 * time.Hour
+}
+
+// Grace is the least time between marking and deleting.
+func (c GCConfig) Grace() time.Duration {
+	minutes := 60
+	if c.GraceMinutes != nil {
+		minutes = *c.GraceMinutes
+	}
+	return time.Duration(minutes) * time.Minute
+}
+
+// ErrNoSetting is for a key that this version does not know.
+var ErrNoSetting = errors.New("no such setting")
+
+func decodeConfig(text []byte) (Config, error) {
+	var c Config
+	d := toml.NewDecoder(strings.NewReader(string(text)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&c); err != nil {
+		var rules *RulesError
+		if errors.As(rulesError(err), &rules) {
+			rules.Where = strings.Replace(rules.Where, RulesFile, ".mlvc/config", 1)
+			return Config{}, rules
+		}
+		return Config{}, err
+	}
+	if k := c.GC.KeepDays; k != nil && *k < 0 {
+		return Config{}, &RulesError{".mlvc/config", "gc.keep_days must not be negative"}
+	}
+	if g := c.GC.GraceMinutes; g != nil && *g < 0 {
+		return Config{}, &RulesError{".mlvc/config", "gc.grace_minutes must not be negative"}
+	}
+	return c, nil
+}
+
+func (r *Repo) configPath() string { return filepath.Join(r.dir, "config") }
+
+func (r *Repo) readConfig() ([]byte, error) {
+	text, err := vfs.ReadFile(r.env.FS, r.configPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return text, err
+}
+
+// Config returns the settings of this copy.
+func (r *Repo) Config() Config { return r.config }
+
+// Setting is one key of the configuration and its value as text.
+type Setting struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// Settings lists what `.mlvc/config` sets, sorted by key.
+func (r *Repo) Settings() ([]Setting, error) {
+	tree, err := r.configTree()
+	if err != nil {
+		return nil, err
+	}
+	return flatten("", tree), nil
+}
+
+func flatten(prefix string, tree map[string]any) []Setting {
+	var list []Setting
+	for key, value := range tree {
+		if sub, ok := value.(map[string]any); ok {
+			list = append(list, flatten(prefix+key+".", sub)...)
+			continue
+		}
+		list = append(list, Setting{prefix + key, fmt.Sprint(value)})
+	}
+	slices.SortFunc(list, func(a, b Setting) int { return strings.Compare(a.Key, b.Key) })
+	return list
+}
+
+func (r *Repo) configTree() (map[string]any, error) {
+	text, err := r.readConfig()
+	if err != nil {
+		return nil, err
+	}
+	tree := make(map[string]any)
+	return tree, toml.Unmarshal(text, &tree)
+}
+
+// SetConfig sets one dotted key, or removes it when value is nil. The file is
+// replaced atomically; a key or value that this version cannot read is refused
+// and nothing changes.
+func (r *Repo) SetConfig(key string, value *string) error {
+	tree, err := r.configTree()
+	if err != nil {
+		return err
+	}
+	sections := strings.Split(key, ".")
+	at := tree
+	for _, name := range sections[:len(sections)-1] {
+		sub, ok := at[name].(map[string]any)
+		if !ok {
+			sub = make(map[string]any)
+			at[name] = sub
+		}
+		at = sub
+	}
+	last := sections[len(sections)-1]
+	if value == nil {
+		delete(at, last)
+	} else {
+		at[last] = *value
+		if n, err := strconv.ParseInt(*value, 10, 64); err == nil {
+			at[last] = n
+		}
+	}
+	text, err := toml.Marshal(tree)
+	if err != nil {
+		return err
+	}
+	config, err := decodeConfig(text)
+	if err != nil {
+		return fmt.Errorf("%w: %s (%w)", ErrNoSetting, key, err)
+	}
+	if err := vfs.WriteFile(r.env.FS, r.configPath(), text, 0o666); err != nil {
+		return err
+	}
+	r.config = config
+	return nil
+}

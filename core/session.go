@@ -1,0 +1,158 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/refs"
+)
+
+// head is where HEAD stands in a view.
+type head struct {
+	Branch refs.Name  // empty when detached
+	Commit objects.ID // zero on a branch without commits
+	Tree   objects.ID // of that commit, or the empty tree
+}
+
+// session is one run of a verb that writes: it holds the writer lock from its
+// beginning to its end, so that what it adds is not swept before a name
+// reaches it.
+type session struct {
+	*Repo
+	lock *lock
+	op   objects.ID // the current operation
+	view refs.View
+	head head
+}
+
+// begin takes the writer lock, sweeps what a crashed run left, and reads the
+// current view.
+func (r *Repo) begin(ctx context.Context) (*session, error) {
+	l, err := acquireLock(ctx, r.env, r.dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{Repo: r, lock: l}
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(err, l.release())
+	}
+	return s, nil
+}
+
+func (s *session) prepare(ctx context.Context) error {
+	if err := s.sweepTemp(); err != nil {
+		return fmt.Errorf("sweep %s: %w", s.tempPath(), err)
+	}
+	if _, err := s.store.Adopt(ctx, func(id objects.ID, err error) {
+		s.env.Events.Warn(Warning{Code: "damaged_pack", Message: fmt.Sprintf("pack %s cannot be read: %v (run \"mlvc doctor\")", id.Short(), err)})
+	}); err != nil {
+		return err
+	}
+	return s.reload(ctx)
+}
+
+// reload reads the current view and where HEAD stands.
+func (s *session) reload(ctx context.Context) (err error) {
+	s.op, s.view, s.head, err = s.current(ctx)
+	return err
+}
+
+func (s *session) end() error { return s.lock.release() }
+
+// sweepTemp removes what an interrupted run left in `.mlvc/tmp`. Only the
+// holder of the lock writes there.
+func (r *Repo) sweepTemp() error {
+	d, err := r.env.FS.OpenDir(r.tempPath())
+	if err != nil {
+		return err
+	}
+	names, err := d.Names()
+	d.Close() //nolint:errcheck // it was only read
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if err := removeAll(r.env.FS, filepath.Join(r.tempPath(), n.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// current reads the current operation, its view, and HEAD in it. A repository
+// without operations has an empty view with HEAD on an unborn branch.
+func (r *Repo) current(ctx context.Context) (objects.ID, refs.View, head, error) {
+	op, err := r.pointer.Load(ctx)
+	if err != nil {
+		return objects.ID{}, refs.View{}, head{}, err
+	}
+	view, err := r.viewAt(ctx, op)
+	if err != nil {
+		return objects.ID{}, refs.View{}, head{}, err
+	}
+	h, err := r.headIn(ctx, view)
+	return op, view, h, err
+}
+
+func (r *Repo) viewAt(ctx context.Context, op objects.ID) (refs.View, error) {
+	return refs.ViewAt(ctx, r.store, op)
+}
+
+func (r *Repo) headIn(ctx context.Context, view refs.View) (head, error) {
+	value, err := view.Get(ctx, refs.HEAD)
+	if err != nil {
+		return head{}, err
+	}
+	h := head{Branch: value.Branch, Commit: value.Commit}
+	if value.IsZero() {
+		h.Branch = refs.Branch(DefaultBranch)
+	}
+	if h.Branch != "" {
+		value, err := view.Get(ctx, h.Branch)
+		if err != nil {
+			return head{}, err
+		}
+		h.Commit = value.Commit
+	}
+	h.Tree, err = r.treeOf(ctx, h.Commit)
+	return h, err
+}
+
+// treeOf returns the tree of a commit; zero for the zero commit.
+func (r *Repo) treeOf(ctx context.Context, id objects.ID) (objects.ID, error) {
+	if id.IsZero() {
+		return objects.ID{}, nil
+	}
+	c, err := r.commit(ctx, id)
+	return c.Tree, err
+}
+
+// commit reads a commit.
+func (r *Repo) commit(ctx context.Context, id objects.ID) (objects.Commit, error) {
+	o, err := r.store.Get(ctx, id)
+	if err != nil {
+		return objects.Commit{}, err
+	}
+	c, err := objects.DecodeCommit(o)
+	if err != nil {
+		return objects.Commit{}, &objects.ObjectError{ID: id, Err: err}
+	}
+	return c, nil
+}
+
+// move publishes one change of names: objects and operation are durable
+// before the pointer moves.
+func (s *session) move(ctx context.Context, op refs.Op) error {
+	op.When, op.Who = s.env.Now(), s.env.Who
+	if op.Reason == "" {
+		op.Reason = s.env.Command
+	}
+	if _, err := refs.Apply(ctx, s.store, s.pointer, op); err != nil {
+		return err
+	}
+	return s.reload(ctx)
+}
+

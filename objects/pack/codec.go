@@ -1,0 +1,132 @@
+package pack
+
+import (
+	"fmt"
+	"hash/crc32"
+	"runtime"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/mlvc/mlvc/objects"
+)
+
+// Payload is an object as a pack stores it, not yet in a pack.
+type Payload struct {
+	ID       objects.ID
+	Kind     objects.Kind
+	Encoding Encoding
+	Size     int // bytes of the object
+	// Data is what is stored; for EncRaw it is the object's own bytes.
+	Data []byte
+	// Depth and Cost are as in Record.
+	Depth, Cost int
+
+	sum uint32 // CRC-32C of Data
+}
+
+const (
+	// minZstd is the size below which the 9 bytes of a frame around the data
+	// never pay.
+	minZstd = 64
+	// worth says what share of the object zstd must save, or reading would pay
+	// for it with nothing won.
+	worth = 16
+)
+
+// Compress returns the object as zstd, or raw where that saves less than 1/16;
+// incompressible bytes pass at several GB/s. The ID must be the object's. The
+// payload may keep o.Data. It is safe for concurrent use.
+func Compress(id objects.ID, o objects.Object) Payload {
+	p := Payload{ID: id, Kind: o.Kind, Encoding: EncRaw, Size: len(o.Data), Data: o.Data}
+	if len(o.Data) >= minZstd {
+		scratch := scratches.Get().(*[]byte)
+		frame := encoder().EncodeAll(o.Data, (*scratch)[:0])
+		if len(frame) <= len(o.Data)-len(o.Data)/worth {
+			p.Encoding, p.Data = EncZstd, append([]byte(nil), frame...)
+		}
+		*scratch = frame
+		scratches.Put(scratch)
+	}
+	p.sum = crc32.Checksum(p.Data, castagnoli)
+	return p
+}
+
+// scratches are buffers for frames, so that what is incompressible allocates
+// nothing and what is not keeps only what it needs.
+var scratches = sync.Pool{New: func() any { return new([]byte) }}
+
+// frameOptions make frames of the least size: no checksum, since the ID is
+// one, and one segment, whose size bounds what a decoder allocates.
+func frameOptions(extra ...zstd.EOption) []zstd.EOption {
+	return append([]zstd.EOption{zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true)}, extra...)
+}
+
+// encoder holds as many encoders as can run at once.
+var encoder = sync.OnceValue(func() *zstd.Encoder {
+	e, err := zstd.NewWriter(nil, frameOptions(
+		zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)),
+		zstd.WithEncoderLevel(zstd.SpeedDefault),
+		zstd.WithWindowSize(objects.MaxObject))...)
+	if err != nil {
+		panic(err) // the options are constant
+	}
+	return e
+})
+
+func decoderOptions(extra ...zstd.DOption) []zstd.DOption {
+	return append([]zstd.DOption{
+		zstd.WithDecoderMaxMemory(objects.MaxObject),
+		zstd.WithDecodeAllCapLimit(true),
+	}, extra...)
+}
+
+var plainDecoder = sync.OnceValue(func() *zstd.Decoder {
+	d, err := zstd.NewReader(nil, decoderOptions(zstd.WithDecoderConcurrency(runtime.GOMAXPROCS(0)))...)
+	if err != nil {
+		panic(err) // the options are constant
+	}
+	return d
+})
+
+// inflate decodes a frame of exactly size bytes; never more are allocated.
+func inflate(d *zstd.Decoder, frame []byte, size int) ([]byte, error) {
+	data, err := d.DecodeAll(frame, make([]byte, 0, size))
+	if err != nil {
+		return nil, corrupt("zstd frame: %v", err)
+	}
+	if len(data) != size {
+		return nil, corrupt("zstd frame of %d bytes, want %d", len(data), size)
+	}
+	return data, nil
+}
+
+// decode returns the object's bytes; dict is what a delta is built on.
+func (r raw) decode(dict []byte) ([]byte, error) {
+	switch r.encoding {
+	case EncRaw:
+		return r.payload, nil
+	case EncZstd:
+		return inflate(plainDecoder(), r.payload, r.size)
+	case EncDelta:
+		return undelta(r.payload, r.size, dict)
+	}
+	return nil, fmt.Errorf("%w: a record of encoding %v is no object", objects.ErrCorrupt, r.encoding)
+}
+
+// Object returns the object that a payload stores, checked against its ID. A
+// delta cannot be read without its pack.
+func (p Payload) Object() (objects.Object, error) {
+	if p.Encoding == EncDelta || !p.Kind.Valid() {
+		return objects.Object{}, corrupt("payload of %v, %v", p.Kind, p.Encoding)
+	}
+	data, err := raw{head: head{kind: p.Kind, encoding: p.Encoding, size: p.Size}, payload: p.Data}.decode(nil)
+	if err != nil {
+		return objects.Object{}, err
+	}
+	o := objects.Object{Kind: p.Kind, Data: data}
+	if len(data) != p.Size || o.ID() != p.ID {
+		return objects.Object{}, corrupt("payload has other bytes")
+	}
+	return o, nil
+}

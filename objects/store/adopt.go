@@ -1,0 +1,256 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/kv"
+	"github.com/mlvc/mlvc/objects/pack"
+)
+
+// Packs lists the packs that lie in the folder of packs, sorted by ID.
+func (s *Store) Packs() ([]objects.ID, error) {
+	var ids []objects.ID
+	for path, err := range s.packFiles() {
+		if err != nil {
+			return nil, err
+		}
+		if id, ok := packName(path); ok {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b objects.ID) int { return slices.Compare(a[:], b[:]) })
+	return ids, nil
+}
+
+// packFiles yields the names of files below the folder of packs.
+func (s *Store) packFiles() iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		folders, err := s.names(s.opt.Packs)
+		if err != nil {
+			yield("", fmt.Errorf("list packs: %w", err))
+			return
+		}
+		for _, folder := range folders {
+			if len(folder) != 2 {
+				continue
+			}
+			names, err := s.names(filepath.Join(s.opt.Packs, folder))
+			if err != nil {
+				yield("", fmt.Errorf("list packs: %w", err))
+				return
+			}
+			for _, name := range names {
+				if !yield(filepath.Join(folder, name), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (s *Store) names(dir string) ([]string, error) {
+	d, err := s.opt.FS.OpenDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close() //nolint:errcheck // it was only read
+	entries, err := d.Names()
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name
+	}
+	slices.Sort(names)
+	return names, err
+}
+
+func packName(path string) (objects.ID, bool) {
+	id, err := objects.ParseID(strings.TrimSuffix(filepath.Base(path), ".pack"))
+	return id, err == nil && PackPath(id) == path
+}
+
+// Adopt records in the database what lies in packs that it does not know: what
+// a crash left between the packs and the database, or everything after the
+// database was lost. A pack that cannot be read is reported and passed over.
+// The caller holds the writer lock. It returns how many packs were adopted.
+func (s *Store) Adopt(ctx context.Context, damaged func(objects.ID, error)) (int, error) {
+	ids, err := s.Packs()
+	if err != nil {
+		return 0, err
+	}
+	unknown, err := s.unknownPacks(ctx, ids)
+	if err != nil {
+		return 0, err
+	}
+	adopted := 0
+	for _, id := range unknown {
+		err := s.adopt(ctx, id)
+		switch {
+		case errors.Is(err, objects.ErrCorrupt), errors.Is(err, fs.ErrNotExist):
+			damaged(id, err)
+		case err != nil:
+			return adopted, fmt.Errorf("adopt pack %s: %w", id.Short(), err)
+		default:
+			adopted++
+		}
+	}
+	return adopted, nil
+}
+
+func (s *Store) unknownPacks(ctx context.Context, ids []objects.ID) ([]objects.ID, error) {
+	var unknown []objects.ID
+	err := s.opt.DB.View(ctx, func(r kv.Reader) error {
+		for _, id := range ids {
+			known, err := has(r, idKey(packPrefix, id))
+			if err != nil {
+				return err
+			}
+			if !known {
+				unknown = append(unknown, id)
+			}
+		}
+		return nil
+	})
+	return unknown, err
+}
+
+// adopt records one pack's objects in windows of at most batchBytes, and the
+// pack itself last: only then is it known.
+func (s *Store) adopt(ctx context.Context, id objects.ID) error {
+	r, release, err := s.packs.open(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer release()
+	var n uint32
+	if err := s.opt.DB.View(ctx, func(r kv.Reader) (err error) {
+		n, err = nextNumber(r)
+		return err
+	}); err != nil {
+		return err
+	}
+	// The number is taken before any record names it.
+	if err := s.opt.DB.Update(ctx, func(w kv.Writer) error {
+		if err := w.Set(nextKey, binary.BigEndian.AppendUint32(nil, n+1)); err != nil {
+			return err
+		}
+		return w.Set(numberKey(n), append([]byte(nil), id[:]...))
+	}); err != nil {
+		return err
+	}
+	next, stop := iter.Pull2(s.records(ctx, r, n))
+	defer stop()
+	for more := true; more; {
+		err := s.opt.DB.Update(ctx, func(w kv.Writer) error {
+			for size := 0; size < batchBytes; {
+				rec, err, ok := next()
+				if !ok {
+					more = false
+					return setPack(w, n, id)
+				}
+				if err != nil {
+					return err
+				}
+				if err := w.Set(rec.key, rec.value); err != nil {
+					return err
+				}
+				size += len(rec.key) + len(rec.value)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type dbRecord struct{ key, value []byte }
+
+// records yields the database's records of what lies in a pack.
+func (s *Store) records(ctx context.Context, r *pack.Reader, n uint32) iter.Seq2[dbRecord, error] {
+	return func(yield func(dbRecord, error) bool) {
+		index, err := r.Index(ctx)
+		if err != nil {
+			yield(dbRecord{}, err)
+			return
+		}
+		for rec := range index.Records() {
+			out, err := s.record(ctx, r, rec, n)
+			if errors.Is(err, objects.ErrCorrupt) {
+				continue // one damaged place costs the object that it lies in
+			}
+			if !yield(out, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// record makes the database's record of one object of a pack.
+func (s *Store) record(ctx context.Context, r *pack.Reader, rec pack.Record, n uint32) (dbRecord, error) {
+	if !rec.Kind.IsMeta() {
+		return dbRecord{idKey(chunkPrefix, rec.ID), locate(n, rec).append(nil)}, nil
+	}
+	p, _, err := r.ReadPayload(ctx, rec.Place(r.ID()), rec.ID, s.packs.open)
+	if err != nil {
+		return dbRecord{}, err
+	}
+	return dbRecord{idKey(objectPrefix, rec.ID), encodeMeta(p)}, nil
+}
+
+// lostObjects is where the objects lie that the packs hold, read from all
+// their footers once something was missed in the database.
+type lostObjects struct {
+	once  sync.Once
+	err   error
+	where map[objects.ID]pack.Place
+}
+
+// getLost looks for an object in the packs themselves.
+func (s *Store) getLost(ctx context.Context, id objects.ID) (objects.Object, error) {
+	s.lost.once.Do(func() { s.lost.where, s.lost.err = s.scanPacks(ctx) })
+	if s.lost.err != nil {
+		return objects.Object{}, s.lost.err
+	}
+	place, ok := s.lost.where[id]
+	if !ok {
+		return objects.Object{}, &objects.ObjectError{ID: id, Err: objects.ErrNotFound}
+	}
+	r, release, err := s.packs.open(ctx, place.Pack)
+	if err != nil {
+		return objects.Object{}, err
+	}
+	defer release()
+	return r.ReadRecord(ctx, place, id, s.packs.open)
+}
+
+func (s *Store) scanPacks(ctx context.Context) (map[objects.ID]pack.Place, error) {
+	ids, err := s.Packs()
+	if err != nil {
+		return nil, err
+	}
+	where := make(map[objects.ID]pack.Place)
+	for _, id := range ids {
+		r, release, err := s.packs.open(ctx, id)
+		if err != nil {
+			continue // a damaged pack; the object may lie in another
+		}
+		if index, err := r.Index(ctx); err == nil {
+			for rec := range index.Records() {
+				where[rec.ID] = rec.Place(id)
+			}
+		}
+		release()
+	}
+	return where, nil
+}
