@@ -15,6 +15,7 @@ import (
 
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/objecttest"
+	"github.com/mlvc/mlvc/objects/prolly"
 	"github.com/mlvc/mlvc/refs"
 	"github.com/mlvc/mlvc/refs/refstest"
 )
@@ -264,8 +265,8 @@ func (m *machine) At(t *rapid.T) {
 	}
 }
 
-// Check follows every name back through the log.
-func (m *machine) Check(t *rapid.T) {
+// check follows every name back through the log.
+func (m *machine) check(t *rapid.T) {
 	var log []objects.ID
 	for logged, err := range refs.Log(context.Background(), m.repo, m.repo.head()) {
 		if err != nil {
@@ -308,8 +309,9 @@ func TestAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &machine{repo: newRepo(t), now: map[refs.Name]refs.Value{}}
 		t.Repeat(map[string]func(*rapid.T){
-			"apply": m.Apply, "apply more": m.Apply, "undo": m.Undo, "restore": m.Restore, "at": m.At, "": m.Check,
+			"apply": m.Apply, "apply more": m.Apply, "undo": m.Undo, "restore": m.Restore, "at": m.At,
 		})
+		m.check(t)
 	})
 }
 
@@ -437,4 +439,75 @@ func TestDamageIsNamed(t *testing.T) {
 	for _, last = range refs.Log(t.Context(), r, second) {
 	}
 	about(last, first, objects.ErrNotFound)
+}
+
+func TestRestoreMovesFromAndToNothing(t *testing.T) {
+	r := newRepo(t)
+	head := r.must(refs.Move{Name: "tag/a", New: at("a")}, refs.Move{Name: "tag/b", New: at("b")})
+	view, err := refs.ViewAt(t.Context(), r, head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := refs.RestoreMoves(t.Context(), refs.View{}, view)
+	if diff := cmp.Diff([]refs.Move{{Name: "tag/a", New: at("a")}, {Name: "tag/b", New: at("b")}}, made); diff != "" || err != nil {
+		t.Fatal(diff, err)
+	}
+	gone, err := refs.RestoreMoves(t.Context(), view, refs.View{})
+	if diff := cmp.Diff([]refs.Move{{Name: "tag/a", Old: at("a")}, {Name: "tag/b", Old: at("b")}}, gone); diff != "" || err != nil {
+		t.Fatal(diff, err)
+	}
+}
+
+// A view from elsewhere may hold anything under any name.
+func TestForgedViewsAreDamage(t *testing.T) {
+	r := newRepo(t)
+	branch, err := on("main").MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit, err := at("a").MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, item := range map[string]struct {
+		prolly.Item
+		want error
+	}{
+		"bad name":        {prolly.Item{Key: []byte("branch/../x"), Value: commit}, objects.ErrCorrupt},
+		"tag to a branch": {prolly.Item{Key: []byte("tag/x"), Value: branch}, objects.ErrCorrupt},
+		"no value":        {prolly.Item{Key: []byte("tag/x")}, objects.ErrCorrupt},
+		"later value":     {prolly.Item{Key: []byte("tag/x"), Value: []byte{3}}, objects.ErrNewer},
+	} {
+		m, err := prolly.Build(t.Context(), r, func(yield func(prolly.Item, error) bool) { yield(item.Item, nil) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var last error
+		for _, last = range refs.OpenView(r, m.Root()).List(t.Context(), "") {
+		}
+		if !errors.Is(last, item.want) {
+			t.Errorf("%s: got %v, want %v", name, last, item.want)
+		}
+	}
+}
+
+func TestAnOperationHasAnEnd(t *testing.T) {
+	op := sampleOp()
+	op.Moves = nil
+	for i := range 9000 {
+		op.Moves = append(op.Moves, refs.Move{Name: refs.Branch(fmt.Sprintf("name-%06d", i)), Old: at("a"), New: at("b")})
+	}
+	o, err := refs.EncodeOp(op)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := refs.DecodeOp(o); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 9000 {
+		op.Moves = append(op.Moves, refs.Move{Name: refs.Branch(fmt.Sprintf("other-%06d", i)), Old: at("a"), New: at("b")})
+	}
+	if _, err := refs.EncodeOp(op); err == nil {
+		t.Fatal("encoded more than one object may hold")
+	}
 }

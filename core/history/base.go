@@ -20,22 +20,33 @@ const (
 
 const both = sideA | sideB
 
-// IsAncestor reports whether old is young or an ancestor of it. It reads
-// about what lies between the two and their common ancestors.
+// IsAncestor reports whether old is young or an ancestor of it. It stops when
+// it has met old, or when all that young reaches and old does not was read.
 func IsAncestor(ctx context.Context, g objects.Getter, old, young objects.ID) (bool, error) {
-	p := &painter{ctx: ctx, g: g, nodes: make(map[objects.ID]*node)}
-	if err := p.paint(old, young); err != nil {
-		return false, err
-	}
-	return p.nodes[old].side&both == both, nil
+	p := newPainter(ctx, g)
+	found := func() bool { return p.nodes[old].side&both == both }
+	err := p.paint(old, young, func() bool { return found() || p.queued[sideB] == 0 })
+	return err == nil && found(), err
 }
 
 // MergeBases returns the best common ancestors of two commits: those that are
 // an ancestor of no other common ancestor, newest first. There is none if the
-// histories are unrelated.
+// histories are unrelated. It reads what only one of the two reaches, and a
+// little beyond.
 func MergeBases(ctx context.Context, g objects.Getter, a, b objects.ID) ([]Commit, error) {
-	p := &painter{ctx: ctx, g: g, nodes: make(map[objects.ID]*node)}
-	if err := p.paint(a, b); err != nil {
+	// One being an ancestor of the other is the usual case, and the cheap one.
+	for _, pair := range [][2]objects.ID{{a, b}, {b, a}} {
+		is, err := IsAncestor(ctx, g, pair[0], pair[1])
+		if err != nil {
+			return nil, err
+		}
+		if is {
+			c, err := Read(ctx, g, pair[0])
+			return []Commit{c}, err
+		}
+	}
+	p := newPainter(ctx, g)
+	if err := p.paint(a, b, func() bool { return p.queued[sideA]+p.queued[sideB]+p.queued[both] == 0 }); err != nil {
 		return nil, err
 	}
 	var bases []Commit
@@ -86,30 +97,35 @@ func independent(ctx context.Context, g objects.Getter, commits []Commit) ([]Com
 	return best, nil
 }
 
-// painter colours commits, newest first, by the side that reaches them, until
-// all that is left to do is stale. A commit that gets a further colour after it
-// has handed on its old ones, as wrong clocks make happen, is queued again.
+// painter colours commits, newest first, by the side that reaches them. A
+// commit that gets a further colour after it has handed on its old ones, as
+// wrong clocks make happen, is queued again. So what a side reaches without
+// passing a common ancestor is coloured by it once none of its own is queued.
 type painter struct {
-	ctx   context.Context
-	g     objects.Getter
-	nodes map[objects.ID]*node
-	queue queue
-	fresh int // queued nodes that are not stale
+	ctx    context.Context
+	g      objects.Getter
+	nodes  map[objects.ID]*node
+	queue  queue
+	queued [2 * stale]int // nodes in the queue by their colours
 }
 
-func (p *painter) paint(a, b objects.ID) error {
+func newPainter(ctx context.Context, g objects.Getter) *painter {
+	return &painter{ctx: ctx, g: g, nodes: make(map[objects.ID]*node)}
+}
+
+// paint colours from a and b until done says so, which it must once nothing
+// but stale commits is queued.
+func (p *painter) paint(a, b objects.ID, done func() bool) error {
 	if err := p.add(a, sideA); err != nil {
 		return err
 	}
 	if err := p.add(b, sideB); err != nil {
 		return err
 	}
-	for p.fresh > 0 {
+	for !done() {
 		n := p.queue.pop()
 		n.queued = false
-		if n.side&stale == 0 {
-			p.fresh--
-		}
+		p.queued[n.side]--
 		colours := n.side
 		if colours&both == both {
 			colours |= stale
@@ -137,18 +153,13 @@ func (p *painter) add(id objects.ID, colours side) error {
 	if n.side|colours == n.side {
 		return nil
 	}
-	wasFresh := n.queued && n.side&stale == 0
-	n.side |= colours
-	if !n.queued {
+	if n.queued {
+		p.queued[n.side]--
+	} else {
 		n.queued = true
 		p.queue.push(n)
 	}
-	isFresh := n.side&stale == 0
-	switch {
-	case isFresh && !wasFresh:
-		p.fresh++
-	case wasFresh && !isFresh:
-		p.fresh--
-	}
+	n.side |= colours
+	p.queued[n.side]++
 	return nil
 }
