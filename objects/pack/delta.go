@@ -20,7 +20,7 @@ type Dict struct {
 
 // Delta returns the object as a delta on dict, or as Compress does where that
 // is about as small, or where the delta would take too much to read. It costs
-// about 7 ns a byte of the dictionary and of the object, but under 1 ns where
+// about 4 ns a byte of the dictionary and of the object, and half of that where
 // they have nothing in common. The ID must be the object's. The payload may
 // keep o.Data. It is safe for concurrent use.
 func Delta(id objects.ID, o objects.Object, dict Dict) Payload {
