@@ -56,33 +56,32 @@ func Compress(id objects.ID, o objects.Object) Payload {
 // nothing and what is not keeps only what it needs.
 var scratches = sync.Pool{New: func() any { return new([]byte) }}
 
-// frameOptions make frames of the least size: no checksum, since the ID is
-// one, and one segment, whose size bounds what a decoder allocates.
-func frameOptions(extra ...zstd.EOption) []zstd.EOption {
-	return append([]zstd.EOption{zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true)}, extra...)
-}
-
-// encoder holds as many encoders as can run at once.
+// encoder holds as many encoders as can run at once. Frames have no checksum,
+// since the ID is one, and one segment, whose size bounds what a decoder needs.
 var encoder = sync.OnceValue(func() *zstd.Encoder {
-	e, err := zstd.NewWriter(nil, frameOptions(
+	e, err := zstd.NewWriter(nil,
+		zstd.WithEncoderCRC(false),
+		zstd.WithSingleSegment(true),
 		zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)),
 		zstd.WithEncoderLevel(zstd.SpeedDefault),
-		zstd.WithWindowSize(objects.MaxObject))...)
+		zstd.WithWindowSize(objects.MaxObject))
 	if err != nil {
 		panic(err) // the options are constant
 	}
 	return e
 })
 
-func decoderOptions(extra ...zstd.DOption) []zstd.DOption {
+// decoderOptions bound what a frame may ask for: memory is the largest window,
+// and the buffer that it is decoded into is never enlarged.
+func decoderOptions(memory uint64, extra ...zstd.DOption) []zstd.DOption {
 	return append([]zstd.DOption{
-		zstd.WithDecoderMaxMemory(objects.MaxObject),
+		zstd.WithDecoderMaxMemory(memory),
 		zstd.WithDecodeAllCapLimit(true),
 	}, extra...)
 }
 
 var plainDecoder = sync.OnceValue(func() *zstd.Decoder {
-	d, err := zstd.NewReader(nil, decoderOptions(zstd.WithDecoderConcurrency(runtime.GOMAXPROCS(0)))...)
+	d, err := zstd.NewReader(nil, decoderOptions(objects.MaxObject, zstd.WithDecoderConcurrency(runtime.GOMAXPROCS(0)))...)
 	if err != nil {
 		panic(err) // the options are constant
 	}

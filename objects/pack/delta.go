@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/crc32"
 	"sync"
@@ -19,7 +20,7 @@ type Dict struct {
 
 // Delta returns the object as a delta on dict, or as Compress does where that
 // is about as small, or where the delta would take too much to read. It costs
-// about 7 ns a byte of the dictionary and of the object, but under 1 ns where
+// about 4 ns a byte of the dictionary and of the object, and half of that where
 // they have nothing in common. The ID must be the object's. The payload may
 // keep o.Data. It is safe for concurrent use.
 func Delta(id objects.ID, o objects.Object, dict Dict) Payload {
@@ -47,28 +48,44 @@ const deltaWindow = MaxDict + objects.MaxObject
 
 var deltaEncoders, deltaDecoders sync.Pool
 
+// deltaEncoder encodes as a stream: all at once, the library would fill its
+// tables with the dictionary twice, which is nearly all of the cost.
+type deltaEncoder struct {
+	*zstd.Encoder
+	frame bytes.Buffer
+}
+
 // deltaFrame encodes data with a dictionary of raw content. An encoder that
-// had another dictionary before is reused: its tables are its cost. With a
-// dictionary the better level is as fast as the default one and saves a third.
+// had another dictionary before is reused for its memory. With a dictionary
+// the better level is as fast as the default one and saves a third.
 func deltaFrame(data, dict []byte) []byte {
-	e, _ := deltaEncoders.Get().(*zstd.Encoder)
+	e, _ := deltaEncoders.Get().(*deltaEncoder)
 	var err error
 	if e == nil {
-		e, err = zstd.NewWriter(nil, frameOptions(
+		e = new(deltaEncoder)
+		e.Encoder, err = zstd.NewWriter(&e.frame,
+			zstd.WithEncoderCRC(false),
 			zstd.WithEncoderConcurrency(1),
 			zstd.WithEncoderLevel(zstd.SpeedBetterCompression),
 			zstd.WithWindowSize(deltaWindow),
 			zstd.WithLowerEncoderMem(true),
-			zstd.WithEncoderDictRaw(0, dict))...)
+			zstd.WithEncoderDictRaw(0, dict))
 	} else {
-		err = e.ResetWithOptions(nil, zstd.WithEncoderDictRaw(0, dict))
+		e.frame.Reset()
+		err = e.ResetWithOptions(&e.frame, zstd.WithEncoderDictRaw(0, dict))
+	}
+	if err == nil {
+		_, err = e.Write(data)
+	}
+	if err == nil {
+		err = e.Close()
 	}
 	if err != nil {
-		panic(err) // the options are constant, the dictionary is bounded
+		panic(err) // the options are constant, all is bounded and in memory
 	}
-	frame := e.EncodeAll(data, nil)
+	frame := bytes.Clone(e.frame.Bytes())
 	deltaEncoders.Put(e)
-	return frame[:len(frame):len(frame)]
+	return frame
 }
 
 // undelta decodes what deltaFrame writes.
@@ -76,7 +93,7 @@ func undelta(frame []byte, size int, dict []byte) ([]byte, error) {
 	d, _ := deltaDecoders.Get().(*zstd.Decoder)
 	var err error
 	if d == nil {
-		d, err = zstd.NewReader(nil, decoderOptions(zstd.WithDecoderConcurrency(1), zstd.WithDecoderDictRaw(0, dict))...)
+		d, err = zstd.NewReader(nil, decoderOptions(deltaWindow, zstd.WithDecoderConcurrency(1), zstd.WithDecoderDictRaw(0, dict))...)
 	} else {
 		err = d.ResetWithOptions(nil, zstd.WithDecoderDictRaw(0, dict))
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -51,7 +52,7 @@ func (s *shelf) close() {
 
 func (s *shelf) writer(typ pack.Type) *pack.Writer {
 	s.n++
-	w, err := pack.NewWriter(vfs.OS, filepath.Join(s.dir, fmt.Sprint("tmp-", s.n)), typ)
+	w, err := pack.NewWriter(volatile{vfs.OS}, filepath.Join(s.dir, fmt.Sprint("tmp-", s.n)), typ)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -93,6 +94,18 @@ func (s *shelf) open(_ context.Context, id objects.ID) (*pack.Reader, func(), er
 	}
 	return r, func() {}, nil
 }
+
+// volatile saves the tests the time that it takes to be durable.
+type volatile struct{ vfs.FS }
+
+func (v volatile) OpenFile(name string, flag int, perm fs.FileMode) (vfs.File, error) {
+	f, err := v.FS.OpenFile(name, flag, perm)
+	return volatileFile{f}, err
+}
+
+type volatileFile struct{ vfs.File }
+
+func (volatileFile) Sync() error { return nil }
 
 // append compresses an object, on bases if there are any, and appends it.
 func (s *shelf) append(w *pack.Writer, o objects.Object, bases ...pack.Place) pack.Record {
