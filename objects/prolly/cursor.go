@@ -191,10 +191,10 @@ func (c *cursor) inLastNode() bool {
 	return true
 }
 
-// holds reports whether the child that f stands before is a subtree of c's
-// map too, at a place that c has not come to. Reading towards it opens only
-// nodes that f's map does not have.
-func (c *cursor) holds(ctx context.Context, f *frame) (bool, error) {
+// holds reports whether the subtree that f, a place of the cursor other,
+// stands before is a subtree of c's map too, at a place that c has not come
+// to. On the way there it opens only nodes that the other map does not have.
+func (c *cursor) holds(ctx context.Context, f *frame, other *cursor) (bool, error) {
 	level, key := f.node.level, f.node.Key(f.i)
 	at := len(c.stack) - 1
 	for at >= 0 && (c.stack[at].node.level < level || bytes.Compare(c.stack[at].node.last(), key) < 0) {
@@ -208,12 +208,16 @@ func (c *cursor) holds(ctx context.Context, f *frame) (bool, error) {
 	if i < g.i || i == g.i && at < len(c.stack)-1 {
 		return false, nil
 	}
-	for g.node.level > level {
-		child, err := c.r.child(ctx, g, i)
+	for g.i = i; g.node.level > level; g.i = g.node.search(key) {
+		// What the other map has further on cannot hold what it is before.
+		if further, err := other.holds(ctx, &g, c); err != nil || further {
+			return false, err
+		}
+		child, err := c.r.child(ctx, g, g.i)
 		if err != nil {
 			return false, err
 		}
-		g, i = child, child.node.search(key)
+		g = child
 	}
-	return bytes.Equal(g.node.Key(i), key) && g.node.Child(i) == f.node.Child(f.i), nil
+	return bytes.Equal(g.node.Key(g.i), key) && g.node.Child(g.i) == f.node.Child(f.i), nil
 }

@@ -63,8 +63,9 @@ func Edits(changes iter.Seq2[Change, error]) iter.Seq2[Edit, error] {
 //     moves, and this cursor waits for it. If not, the subtree is opened.
 //
 // In (3) the search in the other map opens inner nodes on the way to the
-// subtree. A node there that this map had too would lie on this cursor's own
-// path, and would have been passed by (1) instead of being opened.
+// subtree. A node there that this map has too does not hold the subtree if it
+// lies further on here, and is not opened; it cannot lie on this cursor's own
+// path, since it would have been passed by (1).
 
 type differ struct {
 	a, b *cursor
@@ -107,7 +108,7 @@ func (d *differ) step(ctx context.Context) (Change, error) {
 		high, low = d.b, d.a
 	}
 	if d.waiting != high {
-		held, err := low.holds(ctx, high.top())
+		held, err := low.holds(ctx, high.top(), high)
 		if err != nil {
 			return Change{}, err
 		}

@@ -252,7 +252,7 @@ func TestRefusedEdits(t *testing.T) {
 func TestHostileContent(t *testing.T) {
 	for name, content := range map[string]model{
 		"never cut":    keysWhere(20000, func(k []byte) bool { return cutHash(0, k)>>58 != 0 }),
-		"always cut":   keysWhere(5000, func(k []byte) bool { return cutHash(0, k)>>58 == 0 && cutHash(1, k)>>60 == 0 }),
+		"always cut":   keysWhere(1000, func(k []byte) bool { return cutHash(0, k)>>58 == 0 && cutHash(1, k)>>60 == 0 }),
 		"long keys":    longEntries(600, MaxKey, 10),
 		"large values": longEntries(300, 20, MaxValue),
 		"mixed":        longEntries(1500, 300, 3000),

@@ -86,7 +86,7 @@ func TestDiff(t *testing.T) {
 }
 
 func TestDiffOfLargeMaps(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range uint64(4) {
 		s := objecttest.NewStore()
 		build(t, s, nil) // the empty map is a node too
 		first := bulk(seed, 20000)

@@ -54,36 +54,6 @@ func FuzzDecodeNode(f *testing.F) {
 	})
 }
 
-// Each way to write a node otherwise is refused.
-func TestDecodeNodeRefuses(t *testing.T) {
-	for name, data := range map[string][]byte{
-		"nothing":                    {},
-		"version 0":                  {0, 0, 0},
-		"short":                      {1, 0},
-		"empty inner node":           {1, 1, 0},
-		"level":                      {1, 33, 1},
-		"long length":                {1, 0, 0x80, 0},
-		"length without entries":     {1, 0, 1},
-		"too many entries":           {1, 0, 0x81, 4},
-		"bytes after the end":        {1, 0, 0, 0},
-		"empty key":                  {1, 0, 1, 0, 0, 0},
-		"shared prefix of nothing":   {1, 0, 1, 1, 1, 'a', 0},
-		"same key":                   {1, 0, 2, 0, 1, 'a', 0, 1, 0, 0},
-		"falling keys":               {1, 0, 2, 0, 1, 'b', 0, 0, 1, 'a', 0},
-		"prefix shorter than it is":  {1, 0, 2, 0, 1, 'a', 0, 0, 2, 'a', 'b', 0},
-		"value that is not there":    {1, 0, 1, 0, 1, 'a', 5},
-		"child without an ID":        {1, 1, 1, 0, 1, 'a', 1, 'x'},
-		"child of no entries":        append(append([]byte{1, 1, 1, 0, 1, 'a', 33}, make([]byte, 32)...), 0),
-		"child with a long count":    append(append([]byte{1, 1, 1, 0, 1, 'a', 34}, make([]byte, 32)...), 0x81, 0),
-		"child with bytes after it":  append(append([]byte{1, 1, 1, 0, 1, 'a', 34}, make([]byte, 32)...), 1, 1),
-		"value longer than a number": {1, 0, 1, 0, 1, 'a', 0x81, 0x80, 4},
-	} {
-		if n, err := DecodeNode(objects.Object{Kind: objects.KindNode, Data: data}); err == nil {
-			t.Errorf("%s: decoded %d entries", name, n.Len())
-		}
-	}
-}
-
 // What decodes to more than a node may hold is refused before it is held.
 func TestDecodeNodeBoundsMemory(t *testing.T) {
 	b := builder{}
