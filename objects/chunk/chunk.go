@@ -7,8 +7,9 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/mlvc/mlvc/objects"
 	"github.com/zeebo/blake3"
+
+	"github.com/mlvc/mlvc/objects"
 )
 
 // Params says where content is cut. Sizes are in bytes.

@@ -44,7 +44,8 @@ func newPast(ctx context.Context, g objects.Getter, prev objects.Entry) *past {
 			yield(chunk.Span{Ref: chunk.Ref{ID: prev.Content, Length: int(prev.Size)}}, nil)
 		}
 	}
-	p := &past{size: prev.Size, byID: make(map[objects.ID]int), inStep: true}
+	// A content that is one chunk was not cut, so its chunk is never expected.
+	p := &past{size: prev.Size, byID: make(map[objects.ID]int), inStep: prev.Size > objects.SingleChunk}
 	p.pull, p.stop = iter.Pull2(refs)
 	return p
 }

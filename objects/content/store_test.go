@@ -19,7 +19,7 @@ type store struct {
 	gets    int
 
 	useless   bool // deltas help nothing
-	failAfter int  // that many puts fail, and all after; 0: none does
+	failAfter int  // the put of that number fails, and all after it; 0: none does
 }
 
 var errPut = errors.New("put failed")

@@ -22,7 +22,7 @@ type Stats struct {
 // if none: it must be held by the store, and only makes the work cheaper.
 // Chunks of prev are not put again, so to heal a store write without prev.
 // workers goroutines hash, compress and store chunks of a large content;
-// memory is about 8 MiB and 1.25 MiB a worker. It fails with ErrChanged when
+// memory is at most 11 MiB and 1.25 MiB a worker. It fails with ErrChanged when
 // src does not have Size bytes; then objects already put stay, unnamed.
 func Write(ctx context.Context, s Store, src Source, prev objects.Entry, workers int) (objects.Entry, Stats, error) {
 	if src.Size() > objects.SingleChunk {
