@@ -40,7 +40,7 @@ type DB struct {
 	idle    *time.Timer
 	since   time.Time // when users became zero
 
-	sound map[uint64]int64 // tables whose frame was checked, by ID: size; under moving
+	sound map[uint64]int64 // size of each table, by ID, that checkTables has passed; used while moving
 }
 
 var _ kv.DB = (*DB)(nil)

@@ -45,12 +45,12 @@ func (d *DB) open(ctx context.Context, rw bool) (_ *handle, err error) {
 	} else if f, err := d.lookEmpty(); err != nil || f {
 		return &handle{}, err
 	}
-	turn := flock.New(filepath.Join(d.opt.LockDir, "db.turn"))
+	turn := d.lockFile("db.turn")
 	if err := d.lock(ctx, turn.TryLockContext); err != nil {
 		return nil, err
 	}
 	defer turn.Close() //nolint:errcheck // a lock file holds no data
-	held := flock.New(filepath.Join(d.opt.LockDir, "db.held"))
+	held := d.lockFile("db.held")
 	defer func() {
 		if err != nil {
 			held.Close() //nolint:errcheck // the first error is the one to tell
@@ -92,6 +92,11 @@ func (d *DB) lookEmpty() (bool, error) {
 	}
 	f, err := d.look()
 	return f.empty, err
+}
+
+// lockFile may be used by every user who may use the folder.
+func (d *DB) lockFile(name string) *flock.Flock {
+	return flock.New(filepath.Join(d.opt.LockDir, name), flock.SetPermissions(0o666))
 }
 
 func (d *DB) lock(ctx context.Context, try func(context.Context, time.Duration) (bool, error)) error {
@@ -216,7 +221,7 @@ func (d *DB) closeBadger(db *badger.DB) error {
 	return nil
 }
 
-// close closes Badger and then lets go of the lock.
+// closeHandle closes Badger and then lets go of the lock.
 func (d *DB) closeHandle(h *handle) error {
 	var err error
 	if h.db != nil {
@@ -230,7 +235,7 @@ func (d *DB) closeHandle(h *handle) error {
 
 // asked reports whether another process waits for this one to let go.
 func (d *DB) asked() bool {
-	turn := flock.New(filepath.Join(d.opt.LockDir, "db.turn"))
+	turn := d.lockFile("db.turn")
 	free, err := turn.TryRLock()
 	turn.Close() //nolint:errcheck // a lock file holds no data
 	return err == nil && !free
