@@ -372,4 +372,3 @@ func stream(ctx context.Context, updates <-chan worktree.Update) iter.Seq2[workt
 		}
 	}
 }
-

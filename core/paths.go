@@ -82,10 +82,10 @@ func (r *Repo) changesOf(ctx context.Context, from, to objects.ID, paths []strin
 	return func(yield func(worktree.Change, error) bool) {
 		for _, s := range spansOf(paths) {
 			a, b := s.items(ctx, r.store, treeMap(from)), s.items(ctx, r.store, treeMap(to))
-			for d, err := range bothItems(a, b) {
+			for both, err := range joined(a, b, func(it prolly.Item) string { return string(it.Key) }) {
 				var c worktree.Change
 				if err == nil {
-					c, err = decodeChange(d)
+					c, err = decodeChange(itemChange(both))
 				}
 				if !yield(c, err) || err != nil {
 					return
@@ -95,9 +95,15 @@ func (r *Repo) changesOf(ctx context.Context, from, to objects.ID, paths []strin
 	}
 }
 
-// bothItems joins two sorted streams by their keys.
-func bothItems(a, b iter.Seq2[prolly.Item, error]) iter.Seq2[prolly.Change, error] {
-	return func(yield func(prolly.Change, error) bool) {
+// pair is what two streams have for a key; nil is nothing.
+type pair[T any] struct {
+	key  string
+	a, b *T
+}
+
+// joined joins two sorted streams by their keys.
+func joined[T any](a, b iter.Seq2[T, error], key func(T) string) iter.Seq2[pair[T], error] {
+	return func(yield func(pair[T], error) bool) {
 		nextA, stopA := iter.Pull2(a)
 		defer stopA()
 		nextB, stopB := iter.Pull2(b)
@@ -106,25 +112,39 @@ func bothItems(a, b iter.Seq2[prolly.Item, error]) iter.Seq2[prolly.Change, erro
 		y, errB, moreB := nextB()
 		for moreA || moreB {
 			if err := firstError(errA, errB); err != nil {
-				yield(prolly.Change{}, err)
+				yield(pair[T]{}, err)
 				return
 			}
-			takeA := moreA && (!moreB || string(x.Key) <= string(y.Key))
-			takeB := moreB && (!moreA || string(y.Key) <= string(x.Key))
-			var c prolly.Change
-			if takeA {
-				c.Key, c.Old = x.Key, x.Value
+			var p pair[T]
+			if left := x; moreA && (!moreB || key(x) <= key(y)) {
+				p.key, p.a = key(left), &left
+			}
+			if right := y; moreB && (p.a == nil || p.key == key(y)) {
+				p.key, p.b = key(right), &right
+			}
+			if p.a != nil {
 				x, errA, moreA = nextA()
 			}
-			if takeB {
-				c.Key, c.New = y.Key, y.Value
+			if p.b != nil {
 				y, errB, moreB = nextB()
 			}
-			if !yield(c, nil) {
+			if !yield(p, nil) {
 				return
 			}
 		}
 	}
+}
+
+// itemChange is what becomes of an item from one map to another.
+func itemChange(p pair[prolly.Item]) prolly.Change {
+	c := prolly.Change{Key: []byte(p.key)}
+	if p.a != nil {
+		c.Old = p.a.Value
+	}
+	if p.b != nil {
+		c.New = p.b.Value
+	}
+	return c
 }
 
 // checkMatch fails with an *UnmatchedError for paths that none of the trees
