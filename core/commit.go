@@ -270,7 +270,7 @@ func (c *committing) describe(ctx context.Context, choice kindChoice) (objects.C
 			return objects.Commit{}, err
 		}
 		commit.Parents = []objects.ID{c.head.Commit}
-		commit.Generation = parent.Generation + 1
+		commit.Generation = history.Generation(parent)
 		change.Files += parent.Delta.Files
 		change.Bytes += parent.Delta.Bytes
 	}
