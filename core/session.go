@@ -85,6 +85,9 @@ func (r *Repo) sweepTemp() error {
 // current reads the current operation, its view, and HEAD in it. A repository
 // without operations has an empty view with HEAD on an unborn branch.
 func (r *Repo) current(ctx context.Context) (objects.ID, refs.View, head, error) {
+	if err := r.startReading(ctx); err != nil {
+		return objects.ID{}, refs.View{}, head{}, err
+	}
 	op, err := r.pointer.Load(ctx)
 	if err != nil {
 		return objects.ID{}, refs.View{}, head{}, err

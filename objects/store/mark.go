@@ -67,8 +67,9 @@ func (s *Store) Marking(ctx context.Context) (m Marking, ok bool, err error) {
 		if err != nil {
 			return err
 		}
-		m, err = decodeMarking(value)
-		ok = err == nil
+		var damage error
+		m, damage = decodeMarking(value)
+		ok = damage == nil
 		return nil
 	})
 	return m, ok, err

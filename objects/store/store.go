@@ -125,6 +125,11 @@ func (s *Store) getRecorded(ctx context.Context, id objects.ID) (objects.Object,
 	return s.readChunk(ctx, id, rec.place)
 }
 
+// GetRecorded is Get that does not look for an object that the database lacks.
+func (s *Store) GetRecorded(ctx context.Context, id objects.ID) (objects.Object, error) {
+	return s.getRecorded(ctx, id)
+}
+
 // readChunk reads and verifies the chunk that lies at a place.
 func (s *Store) readChunk(ctx context.Context, id objects.ID, at pack.Place) (objects.Object, error) {
 	r, release, err := s.packs.open(ctx, at.Pack)
