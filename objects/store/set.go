@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"hash/maphash"
 
 	"github.com/mlvc/mlvc/objects"
 )
@@ -83,4 +84,25 @@ func (l *Live) Len() int { return len(l.meta) + l.chunks.count }
 
 func (l *Live) has(id objects.ID) bool {
 	return l.meta[id] || l.chunks.has(binary.LittleEndian.Uint64(id[:]))
+}
+
+// Seen is a set of contents that were looked at. What is not in it may, with a
+// chance that nobody can raise, be said to be in it. The zero value is empty.
+type Seen struct {
+	seed maphash.Seed
+	set  numberSet
+	made bool
+}
+
+// Add adds a content and its list, and reports whether it is new.
+func (s *Seen) Add(content, list objects.ID) bool {
+	if !s.made {
+		s.seed, s.made = maphash.MakeSeed(), true
+	}
+	n := maphash.Comparable(s.seed, [2]objects.ID{content, list})
+	if s.set.has(n) {
+		return false
+	}
+	s.set.add(n)
+	return true
 }
