@@ -191,6 +191,7 @@ func (c *committing) read(ctx context.Context, choice kindChoice) error {
 	if err != nil {
 		return err
 	}
+	c.snap.opt.Heal = choice.Kind == objects.Full
 	if err := c.snap.record(ctx, c.snap.differences(ctx, reread)); err != nil {
 		return err
 	}

@@ -24,6 +24,8 @@ type snapshotOptions struct {
 	Paths          []string
 	SkipUnreadable bool
 	Accept         []string
+	// Heal stores again what the store should hold of a file and does not.
+	Heal bool
 }
 
 // snapshot turns the working tree into a tree, in one or more rounds. After

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/kv"
@@ -188,6 +189,7 @@ type lostObjects struct {
 	once  sync.Once
 	err   error
 	where map[objects.ID]pack.Place
+	found atomic.Int64 // how many were asked for and found
 }
 
 // getLost looks for an object in the packs themselves.
@@ -205,8 +207,16 @@ func (s *Store) getLost(ctx context.Context, id objects.ID) (objects.Object, err
 		return objects.Object{}, err
 	}
 	defer release()
-	return r.ReadRecord(ctx, place, id, s.packs.open)
+	o, err := r.ReadRecord(ctx, place, id, s.packs.open)
+	if err == nil {
+		s.lost.found.Add(1)
+	}
+	return o, err
 }
+
+// Lost returns how many objects were found only in the packs, the database
+// having no record of them, or a damaged one. Mend records them.
+func (s *Store) Lost() int64 { return s.lost.found.Load() }
 
 func (s *Store) scanPacks(ctx context.Context) (map[objects.ID]pack.Place, error) {
 	ids, err := s.Packs()

@@ -125,17 +125,23 @@ func (b *batch) record(ctx context.Context, db kv.DB) error {
 		return nil
 	}
 	var next uint32
+	var marks bool
 	err := db.View(ctx, func(r kv.Reader) (err error) {
+		if marks, err = has(r, marksKey); err != nil {
+			return err
+		}
 		next, err = nextNumber(r)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return db.Update(ctx, func(w kv.Writer) error { return b.writeRecords(w, next) })
+	return db.Update(ctx, func(w kv.Writer) error { return b.writeRecords(w, next, marks) })
 }
 
-func (b *batch) writeRecords(w kv.Writer, next uint32) error {
+// writeRecords writes the batch's records. With marks, what was put again loses
+// its mark.
+func (b *batch) writeRecords(w kv.Writer, next uint32, marks bool) error {
 	numbers := make(map[*openPack]uint32, len(b.packs))
 	for _, p := range b.packs {
 		numbers[p] = next
@@ -156,6 +162,11 @@ func (b *batch) writeRecords(w kv.Writer, next uint32) error {
 		}
 		if err := w.Set(key, value); err != nil {
 			return err
+		}
+		if marks {
+			if err := w.Delete(idKey(markPrefix, id)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
