@@ -30,6 +30,7 @@ const poll = time.Millisecond
 type handle struct {
 	db       *badger.DB // nil: no database yet, nothing is in it
 	held     *flock.Flock
+	opened   time.Time
 	rw       bool
 	draining bool            // an Update is ending: nobody may join
 	deep     bool            // compactors run: wait for them at the end
@@ -43,7 +44,7 @@ func (d *DB) open(ctx context.Context, rw bool) (_ *handle, err error) {
 			return nil, err
 		}
 	} else if f, err := d.lookEmpty(); err != nil || f {
-		return &handle{}, err
+		return &handle{opened: time.Now()}, err
 	}
 	turn := d.lockFile("db.turn")
 	if err := d.lock(ctx, turn.TryLockContext); err != nil {
@@ -233,8 +234,16 @@ func (d *DB) closeHandle(h *handle) error {
 	return err
 }
 
-// asked reports whether another process waits for this one to let go.
+// asked reports whether another process waits for this one to let go. It is
+// known anew once a poll: short windows follow each other much faster.
 func (d *DB) asked() bool {
+	if now := time.Now(); now.Sub(d.askedAt) >= poll {
+		d.askedWas, d.askedAt = d.turnTaken(), now
+	}
+	return d.askedWas
+}
+
+func (d *DB) turnTaken() bool {
 	turn := d.lockFile("db.turn")
 	free, err := turn.TryRLock()
 	turn.Close() //nolint:errcheck // a lock file holds no data
