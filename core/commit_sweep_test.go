@@ -118,7 +118,7 @@ func (d *data) remove(path string) {
 func largeBytes(i int) []byte {
 	data := make([]byte, 600<<10)
 	rand.NewChaCha8([32]byte{1}).Read(data) //nolint:errcheck // never fails
-	copy(data[100_000+i*1000:], fmt.Sprintf("step %d", i))
+	copy(data[100_000+i%400*1000:], fmt.Sprintf("step %d", i))
 	return data
 }
 
@@ -257,8 +257,11 @@ func (c *commitSweep) again(d *data, where string, disk picture, commits *known)
 	}
 	(*commits)[head] = want
 	left, err := os.ReadDir(filepath.Join(d.root, core.Dir, "tmp"))
-	if len(left) > 1 || len(left) == 1 && left[0].Name() != "clock" {
-		t.Errorf("%s: left in tmp: %v, %v", where, left, err)
+	for _, l := range left {
+		// A look that died is swept a day later.
+		if l.Name() != "clock" && !strings.HasPrefix(l.Name(), "look-") {
+			t.Errorf("%s: left in tmp: %v, %v", where, left, err)
+		}
 	}
 }
 
