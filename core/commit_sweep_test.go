@@ -3,9 +3,11 @@ package core_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -49,25 +51,45 @@ func stride() (first, step int) {
 // what is to be verified stays small.
 const sweepEvery = 24
 
+// trial is one verb that a sweep tries.
+type trial interface {
+	// begin makes a repository to try in.
+	begin(t *testing.T) *data
+	// try runs the verb under the plan, checks everything, runs it again
+	// without, and checks again. It returns whether the failure was reached.
+	try(d *data, i int, plan faultfs.Plan) bool
+	// end checks the repository as a whole.
+	end(d *data)
+}
+
 // sweep lets operation i fail, for every i, until the verb ends before its
-// i-th operation. try must try the verb under the plan and check everything;
-// it returns whether the failure was reached.
-func sweep(t *testing.T, plan faultfs.Plan, try func(d *data, i int, plan faultfs.Plan) bool) {
-	d := newData(t)
+// i-th operation.
+func sweep(t *testing.T, plan faultfs.Plan, c trial) {
+	d := c.begin(t)
 	first, step := stride()
-	for n, i := 0, first; ; n, i = n+1, i+step {
-		if n > 0 && n%sweepEvery == 0 {
-			d = newData(t)
-		}
+	for n, i := 1, first; !t.Failed(); n, i = n+1, i+step {
 		plan.At = i
-		if !try(d, i, plan) {
+		if !c.try(d, i, plan) {
 			t.Logf("%d operations", i-1)
-			return
+			break
 		}
-		if t.Failed() {
-			return
+		if n%sweepEvery == 0 {
+			c.end(d)
+			d = c.begin(t)
 		}
 	}
+	c.end(d)
+}
+
+// fastDir is a temporary folder in memory where the system has one: a sweep
+// syncs thousands of times, and looks at the order of things alone.
+func fastDir(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "mlvc-sweep-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // under opens the repository with a file system that fails after the plan.
@@ -126,12 +148,18 @@ func largeBytes(i int) []byte {
 // what it must hold.
 type known map[objects.ID]picture
 
-// check compares every commit with what it must hold.
-func (k known) check(t testing.TB, r *core.Repo) {
+// check compares these commits, or with none given all, with what they must
+// hold.
+func (k known) check(t testing.TB, r *core.Repo, ids ...objects.ID) {
 	t.Helper()
-	for id, want := range k {
-		if diff := cmp.Diff(want, takeCommit(t, r, id)); diff != "" {
-			t.Errorf("commit %s: %s", id.Short(), diff)
+	if len(ids) == 0 {
+		ids = slices.Collect(maps.Keys(k))
+	}
+	for _, id := range ids {
+		if want, ok := k[id]; ok {
+			if diff := cmp.Diff(want, takeCommit(t, r, id)); diff != "" {
+				t.Errorf("commit %s: %s", id.Short(), diff)
+			}
 		}
 	}
 }
@@ -149,8 +177,7 @@ func TestSweepCommit(t *testing.T) {
 			t.Run(verb+"/"+fault, func(t *testing.T) {
 				t.Parallel()
 				opt.Message = verb
-				c := &commitSweep{opt: opt, first: verb == "first", last: make(map[*data]*known)}
-				sweep(t, plan, c.try)
+				sweep(t, plan, &commitSweep{opt: opt, first: verb == "first"})
 			})
 		}
 	}
@@ -158,26 +185,33 @@ func TestSweepCommit(t *testing.T) {
 
 // commitSweep tries one kind of commit.
 type commitSweep struct {
-	opt   core.CommitOptions
-	first bool // each try is the first commit of a repository
-	last  map[*data]*known
+	opt     core.CommitOptions
+	first   bool // each try is the first commit of a repository
+	commits known
+}
+
+func (c *commitSweep) begin(t *testing.T) *data {
+	d := newDataIn(t, fastDir(t))
+	c.commits = make(known)
+	if !c.first {
+		d.edit(0)
+		c.commits[d.commit(core.CommitOptions{Message: "base"}).ID] = takeDisk(t, d.root)
+	}
+	return d
+}
+
+func (c *commitSweep) end(d *data) {
+	if !c.first {
+		c.commits.check(d.t, d.open())
+		d.verify(true)
+	}
 }
 
 // try edits, commits with a failure, and commits again without.
 func (c *commitSweep) try(d *data, i int, plan faultfs.Plan) bool {
 	t := d.t
 	if c.first {
-		d = newData(t)
-	}
-	commits, ok := c.last[d]
-	if !ok {
-		commits = &known{}
-		c.last[d] = commits
-		if !c.first {
-			d.edit(0)
-			id := d.commit(core.CommitOptions{Message: "base"}).ID
-			(*commits)[id] = takeDisk(t, d.root)
-		}
+		d = newDataIn(t, fastDir(t))
 	}
 	d.edit(i)
 	before, stats := takeDisk(t, d.root), statAll(t, d.root)
@@ -198,7 +232,7 @@ func (c *commitSweep) try(d *data, i int, plan faultfs.Plan) bool {
 		t.Errorf("%s: acknowledged %s, yet the head is %s", where, res.ID.Short(), head.Short())
 	}
 	if head != old && !c.partial() {
-		(*commits)[head] = before
+		c.commits[head] = before
 	}
 	if diff := cmp.Diff(before, takeDisk(t, d.root)); diff != "" {
 		t.Errorf("%s: files changed: %s", where, diff)
@@ -206,8 +240,8 @@ func (c *commitSweep) try(d *data, i int, plan faultfs.Plan) bool {
 	if diff := cmp.Diff(stats, statAll(t, d.root)); diff != "" {
 		t.Errorf("%s: stats changed: %s", where, diff)
 	}
-	commits.check(t, after)
-	c.again(d, where, before, commits)
+	c.commits.check(t, after, old, head)
+	c.again(d, where, before)
 	return reached != ""
 }
 
@@ -228,7 +262,7 @@ func (c *commitSweep) fail(d *data, plan faultfs.Plan) (reached string, res core
 
 // again commits without a failure: it succeeds, and the commit is what is on
 // the disk.
-func (c *commitSweep) again(d *data, where string, disk picture, commits *known) {
+func (c *commitSweep) again(d *data, where string, disk picture) {
 	t := d.t
 	t.Helper()
 	r := d.open()
@@ -255,7 +289,7 @@ func (c *commitSweep) again(d *data, where string, disk picture, commits *known)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s: the next commit: %s", where, diff)
 	}
-	(*commits)[head] = want
+	c.commits[head] = want
 	left, err := os.ReadDir(filepath.Join(d.root, core.Dir, "tmp"))
 	for _, l := range left {
 		// A look that died is swept a day later.
