@@ -51,7 +51,7 @@ func TestSweepCarry(t *testing.T) {
 			t.Run(verb+"/"+fault, func(t *testing.T) {
 				t.Parallel()
 				own := *c
-				sweep(t, plan, &own)
+				sweep(t, plan, 23, &own)
 			})
 		}
 	}
