@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/mlvc/mlvc/core"
 	"github.com/mlvc/mlvc/objects"
@@ -100,4 +101,41 @@ func (d *data) litter(i int) {
 	d.must(err)
 	_, err = r.DeleteBranch(d.t.Context(), "side", true)
 	d.must(err)
+}
+
+// A file whose content the stat cache knows, and that gc has removed from the
+// store since, is read and stored again.
+func TestCommitOfWhatGCRemoved(t *testing.T) {
+	d := newData(t)
+	d.write("small.txt", "base")
+	d.write("large.csv", noise(1, 900_000))
+	base := d.commit(core.CommitOptions{Message: "base"}).ID
+	r := d.open()
+	_, err := r.Switch(t.Context(), core.SwitchOptions{Branch: "side", Create: true})
+	d.must(err)
+	d.write("small.txt", "side")
+	d.write("large.csv", noise(2, 900_000))
+	time.Sleep(100 * time.Millisecond) // so that the stat cache trusts their stats
+	d.commit(core.CommitOptions{Message: "side"})
+	_, err = r.Undo(t.Context(), core.UndoOptions{}) // the files stay
+	d.must(err)
+	for _, tag := range []string{"a", "b", "c"} { // later operations, so that gc keeps none that names side
+		_, err = r.CreateTag(t.Context(), tag, "", false)
+		d.must(err)
+	}
+	r.Close()
+	want := takeDisk(t, d.root)
+	past := time.Now().Add(-time.Hour)
+	d.must(os.Chtimes(filepath.Join(d.root, core.RulesFile), past, past))
+	time.Sleep(100 * time.Millisecond)
+	d.status() // refreshes the index, which from now on speaks of the base's tree
+	d.config("gc.keep_days", "0")
+	if res := d.gc(core.GCOptions{Grace: atOnce}); res.Removed.Objects == 0 {
+		t.Fatalf("gc: %+v", res)
+	}
+	again := d.commit(core.CommitOptions{Message: "again"})
+	r = d.open()
+	defer r.Close()
+	known{base: nil, again.ID: want}.check(t, r, again.ID)
+	d.verify(true)
 }
