@@ -86,7 +86,7 @@ func (r *Repo) showCommit(ctx context.Context, id objects.ID) (Shown, error) {
 	if shown.Changes, err = r.commitBeyond(ctx, parent, c); err != nil {
 		return Shown{}, err
 	}
-	if c.Base != parent {
+	if !c.Base.IsZero() && c.Base != parent {
 		shown.Held, err = r.commitBeyond(ctx, c.Base, c)
 	}
 	return shown, err
