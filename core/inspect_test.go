@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"path"
@@ -405,5 +406,49 @@ func (w *world) checkDu() {
 		if err != nil || inParts != (weight{u.Contents, u.ContentBytes, u.Stored}) {
 			t.Fatalf("in parts: %+v, %v", inParts, err)
 		}
+	}
+}
+
+// While another holds the writer lock, everything can be read.
+func TestReadingTakesNoLock(t *testing.T) {
+	ctx := t.Context()
+	env := Env{FS: vfs.OS, Now: time.Now, Who: objects.Signature{Name: "Ada"}, Command: "test", Events: NoEvents{}}
+	writer, err := Init(ctx, env, InitOptions{Dir: t.TempDir()})
+	defer must(t, writer, err).Close()
+	res, err := writer.Commit(ctx, CommitOptions{Message: "first", Kind: KindAuto})
+	must(t, res, err)
+	s, err := writer.begin(ctx)
+	defer must(t, s, err).end() //nolint:errcheck // a test's
+	r, err := Open(ctx, env, writer.Root())
+	defer must(t, r, err).Close()
+
+	for _, opt := range []DiffOptions{{}, {From: "HEAD", To: "HEAD"}} {
+		d, err := r.Diff(ctx, opt)
+		for c, err := range must(t, d, err).Changes(ctx) {
+			t.Fatal(c, err)
+		}
+	}
+	all(t, r.Log(ctx, LogOptions{}), 1)
+	all(t, r.Ls(ctx, LsOptions{}), 2)
+	all(t, r.Blame(ctx, "", RulesFile), 1)
+	all(t, r.Du(ctx, DuOptions{}), 1)
+	var b bytes.Buffer
+	must(t, 0, r.Cat(ctx, "HEAD:"+RulesFile, &b, CatOptions{}))
+	shown, err := r.Show(ctx, "HEAD")
+	must(t, shown, err)
+	if shown, err = r.Show(ctx, s.op.String()[:10]); err != nil || shown.Operation != s.op {
+		t.Errorf("%+v, %v", shown, err)
+	}
+}
+
+func all[T any](t *testing.T, in iter.Seq2[T, error], want int) {
+	t.Helper()
+	n := 0
+	for v, err := range in {
+		must(t, v, err)
+		n++
+	}
+	if n != want {
+		t.Errorf("%d of %T, want %d", n, *new(T), want)
 	}
 }
