@@ -54,14 +54,14 @@ func (r *Repo) Commit(ctx context.Context, opt CommitOptions) (res CommitResult,
 	if err != nil {
 		return CommitResult{}, err
 	}
-	if err := r.refuseUnfinished("commit"); err != nil {
-		return CommitResult{}, err
-	}
 	s, err := r.begin(ctx)
 	if err != nil {
 		return CommitResult{}, err
 	}
 	defer func() { err = firstError(err, s.end()) }()
+	if err := s.refuseUnfinished(ctx, "commit"); err != nil {
+		return CommitResult{}, err
+	}
 	c := &committing{session: s, opt: opt, rules: rules}
 	res, err = c.run(ctx)
 	res.Took = r.env.Now().Sub(started)
@@ -191,6 +191,7 @@ func (c *committing) read(ctx context.Context, choice kindChoice) error {
 	if err != nil {
 		return err
 	}
+	c.snap.opt.Heal = choice.Kind == objects.Full
 	if err := c.snap.record(ctx, c.snap.differences(ctx, reread)); err != nil {
 		return err
 	}
