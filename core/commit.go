@@ -54,14 +54,14 @@ func (r *Repo) Commit(ctx context.Context, opt CommitOptions) (res CommitResult,
 	if err != nil {
 		return CommitResult{}, err
 	}
-	if err := r.refuseUnfinished("commit"); err != nil {
-		return CommitResult{}, err
-	}
 	s, err := r.begin(ctx)
 	if err != nil {
 		return CommitResult{}, err
 	}
 	defer func() { err = firstError(err, s.end()) }()
+	if err := s.refuseUnfinished(ctx, "commit"); err != nil {
+		return CommitResult{}, err
+	}
 	c := &committing{session: s, opt: opt, rules: rules}
 	res, err = c.run(ctx)
 	res.Took = r.env.Now().Sub(started)
@@ -271,7 +271,7 @@ func (c *committing) describe(ctx context.Context, choice kindChoice) (objects.C
 			return objects.Commit{}, err
 		}
 		commit.Parents = []objects.ID{c.head.Commit}
-		commit.Generation = parent.Generation + 1
+		commit.Generation = history.Generation(parent)
 		change.Files += parent.Delta.Files
 		change.Bytes += parent.Delta.Bytes
 	}

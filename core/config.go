@@ -12,6 +12,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
 )
 
@@ -25,6 +26,17 @@ type Config struct {
 type UserConfig struct {
 	Name  string `toml:"name,omitempty"`
 	Email string `toml:"email,omitempty"`
+}
+
+// sign returns who, with what the settings say in place of it.
+func (c UserConfig) sign(who objects.Signature) objects.Signature {
+	if c.Name != "" {
+		who.Name = c.Name
+	}
+	if c.Email != "" {
+		who.Email = c.Email
+	}
+	return who
 }
 
 // GCConfig says what gc may remove.

@@ -15,7 +15,8 @@ import (
 type Env struct {
 	FS  vfs.FS
 	Now func() time.Time
-	// Who signs commits and operations.
+	// Who signs commits and operations, where the repository's own settings do
+	// not say it.
 	Who objects.Signature
 	// Command is what the user called, for the operation log and for others
 	// that wait for the lock.

@@ -119,10 +119,10 @@ func cleanTrack(fsys vfs.FS, opt InitOptions) ([]string, error) {
 	for _, t := range opt.Track {
 		clean := path.Clean(filepath.ToSlash(t))
 		if path.IsAbs(clean) || clean == ".." || strings.HasPrefix(clean, "../") {
-			return nil, fmt.Errorf("--track %s: not a path below %s", t, opt.Dir)
+			return nil, &UsageError{What: fmt.Sprintf("--track %s: not a path below %s", t, opt.Dir), Hint: "name files and folders relative to the repository's folder"}
 		}
 		if _, err := fsys.Lstat(filepath.Join(opt.Dir, filepath.FromSlash(clean))); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("--track %s: there is no such file or folder in %s", t, opt.Dir)
+			return nil, &UsageError{What: fmt.Sprintf("--track %s: there is no such file or folder in %s", t, opt.Dir), Hint: "make it first, or correct the name"}
 		} else if err != nil {
 			return nil, err
 		}

@@ -198,7 +198,7 @@ func (w *reach) workingTree(ctx context.Context) error {
 		}
 	}
 	for _, m := range u.Moves {
-		for _, id := range []objects.ID{m.Old.Commit, m.New.Commit} {
+		for _, id := range []objects.ID{m.Old, m.New} {
 			if err := w.commits(ctx, id); err != nil {
 				return fmt.Errorf("unfinished %s: %w", u.Verb, err)
 			}

@@ -84,6 +84,11 @@ func (r *reader) read(ctx context.Context, item worktree.Item) (reading, error) 
 		res.entry, res.stat, res.keeps = &entry, item.Stat, true
 		return res, nil
 	}
+	if err := worktree.CheckPath(item.Path); err != nil {
+		// No checkout would ever write this name.
+		res.unread, res.err = true, err
+		return res, nil
+	}
 	for range maxTries {
 		noted, err := r.clock()
 		if err != nil {

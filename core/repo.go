@@ -70,6 +70,7 @@ func Open(ctx context.Context, env Env, dir string) (*Repo, error) {
 	if r.config, err = decodeConfig(text); err != nil {
 		return nil, err
 	}
+	r.env.Who = r.config.User.sign(env.Who)
 	if err := r.openStore(); err != nil {
 		return nil, err
 	}

@@ -100,6 +100,9 @@ func rulesError(err error) error {
 	return &RulesError{RulesFile, err.Error()}
 }
 
+// Rules reads the working mlvc.toml.
+func (r *Repo) Rules() (Rules, error) { return readRules(r.env.FS, r.root) }
+
 // readRules reads the working mlvc.toml; one that is not there says nothing.
 func readRules(fsys vfs.FS, root string) (Rules, error) {
 	text, err := vfs.ReadFile(fsys, filepath.Join(root, RulesFile))

@@ -68,6 +68,9 @@ type folderStat struct {
 const maxItems = 100_000
 
 func (s *session) openSnapshot(ctx context.Context, opt snapshotOptions) (*snapshot, error) {
+	if err := s.checkPaths(ctx, s.head.Tree, opt.Paths); err != nil {
+		return nil, err
+	}
 	index, err := s.loadIndex(ctx, s.head.Tree)
 	if err != nil {
 		return nil, err

@@ -2,13 +2,19 @@ package core
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
+	"github.com/mlvc/mlvc/core/worktree"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
 	"github.com/mlvc/mlvc/refs"
@@ -16,32 +22,55 @@ import (
 
 // Unfinished is work on the working tree that was begun and not ended: it is
 // recorded durably before the first file changes, and removed when index and
-// names say the same as the files. FORMAT.md describes the file.
+// names say the same as the files.
 type Unfinished struct {
-	Version int       `json:"version"`
-	Verb    string    `json:"verb"`    // checkout, switch, restore, merge, undo
-	Command string    `json:"command"` // what was called
-	Token   string    `json:"token"`   // of this piece of work, for package worktree
-	Since   time.Time `json:"since"`
+	Version int    `json:"version"`
+	Verb    string `json:"verb"`    // checkout, switch, restore, merge, undo
+	Command string `json:"command"` // what was called
+	// Goal says what the work leads to, whatever words it was asked for in:
+	// who asks for the same goal again finishes the work.
+	Goal  string    `json:"goal"`
+	Token string    `json:"token"` // of this piece of work, for package worktree
+	Since time.Time `json:"since"`
 	// From is the tree that the files were at, To the one they go to.
 	From objects.ID `json:"from"`
 	To   objects.ID `json:"to"`
 	// Paths limits the work to these files and folders; empty: everything.
 	Paths []string `json:"paths,omitempty"`
-	Force bool     `json:"force,omitempty"`
 	// Moves are the moves of names that end the work, Undoes the operation
 	// that they take back.
 	Moves  []UnfinishedMove `json:"moves,omitempty"`
-	Undoes objects.ID       `json:"undoes"`
-	// Target is what the user named, for messages.
-	Target string `json:"target"`
+	Undoes objects.ID       `json:"undoes,omitzero"`
 }
 
 // UnfinishedMove is a refs.Move as text.
 type UnfinishedMove struct {
-	Name refs.Name  `json:"name"`
-	Old  refs.Value `json:"old"`
-	New  refs.Value `json:"new"`
+	Name      refs.Name  `json:"name"`
+	Old       objects.ID `json:"old,omitzero"`
+	OldBranch refs.Name  `json:"old_branch,omitempty"`
+	New       objects.ID `json:"new,omitzero"`
+	NewBranch refs.Name  `json:"new_branch,omitempty"`
+}
+
+func unfinishedMoves(moves []refs.Move) []UnfinishedMove {
+	list := make([]UnfinishedMove, 0, len(moves))
+	for _, m := range moves {
+		list = append(list, UnfinishedMove{m.Name, m.Old.Commit, m.Old.Branch, m.New.Commit, m.New.Branch})
+	}
+	return list
+}
+
+// operation is what moves the names when the work is done.
+func (u *Unfinished) operation() refs.Op {
+	op := refs.Op{Undoes: u.Undoes, Files: true, Reason: u.Command}
+	for _, m := range u.Moves {
+		op.Moves = append(op.Moves, refs.Move{
+			Name: m.Name,
+			Old:  refs.Value{Commit: m.Old, Branch: m.OldBranch},
+			New:  refs.Value{Commit: m.New, Branch: m.NewBranch},
+		})
+	}
+	return op
 }
 
 const unfinishedVersion = 1
@@ -81,22 +110,43 @@ func decodeUnfinished(text []byte) (*Unfinished, error) {
 		return nil, fmt.Errorf(".mlvc/unfinished of version %d (this mlvc reads up to %d): %w", head.Version, unfinishedVersion, objects.ErrNewer)
 	}
 	u := new(Unfinished)
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(u); err != nil {
+	if err := json.Unmarshal(text, u); err != nil {
 		return nil, fmt.Errorf("%w: .mlvc/unfinished: %w", objects.ErrCorrupt, err)
+	}
+	for i, p := range u.Paths {
+		if raw, err := strconv.Unquote(p); err == nil && strings.HasPrefix(p, `"`) {
+			u.Paths[i] = raw
+		}
+	}
+	again, err := u.encode()
+	if err != nil || !bytes.Equal(again, text) {
+		return nil, fmt.Errorf("%w: .mlvc/unfinished is not in its one valid form", objects.ErrCorrupt)
 	}
 	return u, nil
 }
 
-// beginWork records work before its first file changes.
-func (s *session) beginWork(u Unfinished) error {
-	u.Version, u.Command, u.Since = unfinishedVersion, s.env.Command, s.env.Now()
+// encode writes the one valid form: indented JSON, and a path that JSON cannot
+// carry, or that begins with a quote, as a quoted Go string.
+func (u Unfinished) encode() ([]byte, error) {
+	u.Paths = slices.Clone(u.Paths)
+	for i, p := range u.Paths {
+		if !utf8.ValidString(p) || strings.HasPrefix(p, `"`) {
+			u.Paths[i] = strconv.QuoteToASCII(p)
+		}
+	}
 	text, err := json.MarshalIndent(u, "", "  ")
+	return append(text, '\n'), err
+}
+
+// beginWork records work before its first file changes.
+func (s *session) beginWork(u *Unfinished) error {
+	u.Version, u.Token, u.Since = unfinishedVersion, vfs.TempName("")[len(vfs.TempPrefix):], s.env.Now()
+	u.Command = strings.ToValidUTF8(s.env.Command, "?")
+	text, err := u.encode()
 	if err != nil {
 		return err
 	}
-	return vfs.WriteFile(s.env.FS, s.unfinishedPath(), append(text, '\n'), 0o666)
+	return vfs.WriteFile(s.env.FS, s.unfinishedPath(), text, 0o666)
 }
 
 // endWork removes the record: the work is done or was taken back.
@@ -108,9 +158,38 @@ func (s *session) endWork() error {
 	return s.env.FS.SyncDir(s.dir)
 }
 
+// earlierWork returns the work that was interrupted, or nil. Names move when
+// the files are durably in place, so where they have moved only the record
+// is left to be removed.
+func (s *session) earlierWork(ctx context.Context) (*Unfinished, error) {
+	u, err := s.Unfinished()
+	if err != nil || u == nil || len(u.Moves) == 0 {
+		return u, err
+	}
+	for _, m := range u.operation().Moves {
+		value, err := s.view.Get(ctx, m.Name)
+		if err != nil {
+			return nil, err
+		}
+		if value != m.New {
+			return u, nil
+		}
+	}
+	if err := s.sweepWork(ctx, u); err != nil {
+		return nil, err
+	}
+	return nil, s.endWork()
+}
+
+// sweepWork removes what interrupted runs of the work left under reserved
+// names.
+func (s *session) sweepWork(ctx context.Context, u *Unfinished) error {
+	return worktree.Sweep(ctx, worktree.Options{FS: s.env.FS, Root: s.root}, s.changesOf(ctx, u.From, u.To, u.Paths))
+}
+
 // refuseUnfinished fails if earlier work on the files was interrupted.
-func (r *Repo) refuseUnfinished(verb string) error {
-	u, err := r.Unfinished()
+func (s *session) refuseUnfinished(ctx context.Context, verb string) error {
+	u, err := s.earlierWork(ctx)
 	if err != nil || u == nil {
 		return err
 	}

@@ -34,6 +34,9 @@ type Op struct {
 	Moves   []Move            `cbor:"moves"`  // sorted by name, each name once
 	// Undoes is the operation that this one takes back, if it does.
 	Undoes objects.ID `cbor:"undoes,omitzero"`
+	// Files says that the working tree went with the names, as in a checkout,
+	// so that to take the operation back takes the files back too.
+	Files bool `cbor:"files,omitempty"`
 
 	Unknown map[string]cbor.RawMessage `cbor:"-"`
 }

@@ -17,7 +17,7 @@ func Undo(ctx context.Context, g objects.Getter, head, id objects.ID) (Op, error
 	if err != nil {
 		return Op{}, fmt.Errorf("undo %s: %w", id.Short(), err)
 	}
-	back := Op{Undoes: id}
+	back := Op{Undoes: id, Files: op.Files}
 	for _, m := range op.Moves {
 		if err := m.Old.fits(m.Name); err != nil {
 			return Op{}, fmt.Errorf("undo %s: %w", id.Short(), err)

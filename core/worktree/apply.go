@@ -26,16 +26,6 @@ type Change struct {
 // It is read more than once and must be the same each time.
 type Changes = iter.Seq2[Change, error]
 
-// Known is what the stat index says of a path: while a file still has this
-// Stat, it holds Entry. InTree says that this entry is in a commit, so that
-// the file may be replaced even if the changes speak of another one.
-type Known struct {
-	Path   string
-	Entry  objects.Entry
-	Stat   vfs.Stat
-	InTree bool
-}
-
 // Source hands out contents.
 type Source interface {
 	// Batch prepares to hand out what the entries name, all of it near
@@ -60,8 +50,12 @@ type Options struct {
 	Root string // the working tree's folder; it must exist
 	Disk Disk   // from Probe
 	// Index is what is known of paths, in path order; nil is nothing. It is
-	// read more than once.
-	Index iter.Seq2[Known, error]
+	// read more than once. InTree says that the entry is in a commit, so that
+	// the file may be replaced even if the changes speak of another one.
+	Index iter.Seq2[Record, error]
+	// Reread reads also files that the index says are unchanged. Other bytes
+	// under an unchanged stat are damage, which may be replaced.
+	Reread bool
 	// Hash returns the content ID of what it reads. Safe for concurrent use.
 	Hash func(ctx context.Context, r io.Reader) (objects.ID, error)
 	// Ignored says whether a path is ignored, for a better reason; may be nil.

@@ -59,7 +59,7 @@ type checked struct {
 
 type checkItem struct {
 	change Change
-	known  *Known
+	known  *Record
 	disk   string
 	reason Reason // set: in the way, whatever is found
 	found  finding

@@ -49,7 +49,7 @@ func vacates(c Change) bool {
 	return c.New == nil || c.New.Mode == objects.ModeDir && isLeaf(c.Old)
 }
 
-func (r *run) deleteOne(ctx context.Context, c Change, known *Known, parent *place) error {
+func (r *run) deleteOne(ctx context.Context, c Change, known *Record, parent *place) error {
 	disk := parent.join(baseName(c.Path))
 	f, err := r.examine(ctx, c, known, disk)
 	if err != nil {

@@ -32,7 +32,7 @@ type finding struct {
 }
 
 // examine looks at the file at disk, which lies in a real folder.
-func (o *Options) examine(ctx context.Context, c Change, known *Known, disk string) (finding, error) {
+func (o *Options) examine(ctx context.Context, c Change, known *Record, disk string) (finding, error) {
 	st, err := o.FS.Lstat(disk)
 	if isAbsent(err) {
 		return finding{verdict: absent}, nil
@@ -95,8 +95,11 @@ type held struct {
 
 // held returns the entry that the file holds, from the index or by reading
 // it; mode 0 if it can be neither Old nor New.
-func (o *Options) held(ctx context.Context, c Change, known *Known, disk string, st vfs.Stat) (held, error) {
-	if known != nil && sameStat(known.Stat, st) {
+func (o *Options) held(ctx context.Context, c Change, known *Record, disk string, st vfs.Stat) (held, error) {
+	if known != nil && known.Holds(st) {
+		if o.Reread {
+			return o.reread(ctx, known, disk, st)
+		}
 		return held{known.Entry, known.InTree}, nil
 	}
 	mode := modeOf(st, c)
@@ -113,6 +116,20 @@ func (o *Options) held(ctx context.Context, c Change, known *Known, disk string,
 	}
 	h := held{Entry: objects.Entry{Mode: mode, Size: st.Size, Content: id}}
 	h.isInTree = inTree && known.Entry.Content == id
+	return h, nil
+}
+
+// reread reads a file that the index says holds its record's entry. If it does
+// not, nobody has written to it: it is damaged, and may go.
+func (o *Options) reread(ctx context.Context, known *Record, disk string, st vfs.Stat) (held, error) {
+	id, stable, err := o.contentID(ctx, disk, st)
+	if err != nil || !stable {
+		return held{}, err
+	}
+	h := held{known.Entry, known.InTree}
+	if id != known.Entry.Content {
+		h.Content, h.isInTree = id, true
+	}
 	return h, nil
 }
 

@@ -87,15 +87,15 @@ func below(path, dir string) bool {
 
 // cursor joins the index to a stream of paths in order.
 type cursor struct {
-	next func() (Known, error, bool)
+	next func() (Record, error, bool)
 	stop func()
-	at   Known
+	at   Record
 	have bool
 }
 
-func newCursor(index iter.Seq2[Known, error]) *cursor {
+func newCursor(index iter.Seq2[Record, error]) *cursor {
 	if index == nil {
-		return &cursor{next: func() (Known, error, bool) { return Known{}, nil, false }, stop: func() {}}
+		return &cursor{next: func() (Record, error, bool) { return Record{}, nil, false }, stop: func() {}}
 	}
 	next, stop := iter.Pull2(index)
 	c := &cursor{next: next, stop: stop, have: true}
@@ -103,7 +103,7 @@ func newCursor(index iter.Seq2[Known, error]) *cursor {
 }
 
 // find returns what is known of path, or nil. Paths must come in order.
-func (c *cursor) find(path string) (*Known, error) {
+func (c *cursor) find(path string) (*Record, error) {
 	for c.have && c.at.Path < path {
 		var err error
 		if c.at, err, c.have = c.next(); err != nil {

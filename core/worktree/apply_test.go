@@ -650,10 +650,10 @@ func TestApplyUsesTheIndex(t *testing.T) {
 	put(t, root, local)
 	opt := testOptions(root)
 	opt.Hash = func(context.Context, io.Reader) (objects.ID, error) { return objects.ID{}, errInjected }
-	opt.Index = func(yield func(Known, error) bool) {
+	opt.Index = func(yield func(Record, error) bool) {
 		for _, path := range local.paths() {
 			st, err := vfs.OS.Lstat(filepath.Join(root, path))
-			if !yield(Known{path, *local[path].entry(), st, true}, err) {
+			if !yield(Record{Path: path, Entry: *local[path].entry(), InTree: true, Stamp: StampOf(st)}, err) {
 				return
 			}
 		}

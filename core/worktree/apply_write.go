@@ -35,7 +35,7 @@ type slot struct {
 // writeItem is a change, where it goes, and what came of it.
 type writeItem struct {
 	change Change
-	known  *Known
+	known  *Record
 	dir    string // the folder on disk
 	disk   string
 	stage  *stage // the folder is a fresh one

@@ -39,7 +39,7 @@ const (
 // payload may keep o.Data. It is safe for concurrent use.
 func Compress(id objects.ID, o objects.Object) Payload {
 	p := Payload{ID: id, Kind: o.Kind, Encoding: EncRaw, Size: len(o.Data), Data: o.Data}
-	if len(o.Data) >= minZstd {
+	if len(o.Data) >= minZstd && !looksRandom(o.Data) {
 		scratch := scratches.Get().(*[]byte)
 		frame := encoder().EncodeAll(o.Data, (*scratch)[:0])
 		if len(frame) <= len(o.Data)-len(o.Data)/worth {
@@ -50,6 +50,37 @@ func Compress(id objects.ID, o objects.Object) Payload {
 	}
 	p.sum = crc32.Checksum(p.Data, castagnoli)
 	return p
+}
+
+const (
+	sampleRuns  = 8
+	sampleRun   = 256 // bytes
+	sampleBytes = sampleRuns * sampleRun
+)
+
+// looksRandom reports whether no byte value is more frequent in a sample than
+// chance would have it: of what is compressed or encrypted already, zstd is
+// not tried. It is Pearson's chi-squared test against even frequencies; with
+// 255 degrees of freedom chance exceeds the limit once in about 10^5 samples,
+// and then costs only the trial.
+func looksRandom(data []byte) bool {
+	if len(data) < 2*sampleBytes {
+		return false
+	}
+	var counts [256]uint16
+	step := (len(data) - sampleRun) / (sampleRuns - 1)
+	for i := range sampleRuns {
+		for _, b := range data[i*step:][:sampleRun] {
+			counts[b]++
+		}
+	}
+	squares := 0
+	for _, n := range counts {
+		squares += int(n) * int(n)
+	}
+	// chi² = Σ(n − e)² / e = Σn² / e − N, with e = N / 256
+	const limit = 360
+	return squares*256/sampleBytes-sampleBytes < limit
 }
 
 // scratches are buffers for frames, so that what is incompressible allocates

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -20,43 +19,18 @@ import (
 
 // Packs lists the packs that lie in the folder of packs, sorted by ID.
 func (s *Store) Packs() ([]objects.ID, error) {
+	names, err := s.names(s.opt.Packs)
+	if err != nil {
+		return nil, fmt.Errorf("list packs: %w", err)
+	}
 	var ids []objects.ID
-	for path, err := range s.packFiles() {
-		if err != nil {
-			return nil, err
-		}
-		if id, ok := packName(path); ok {
+	for _, name := range names {
+		if id, ok := packName(name); ok {
 			ids = append(ids, id)
 		}
 	}
 	slices.SortFunc(ids, func(a, b objects.ID) int { return slices.Compare(a[:], b[:]) })
 	return ids, nil
-}
-
-// packFiles yields the names of files below the folder of packs.
-func (s *Store) packFiles() iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		folders, err := s.names(s.opt.Packs)
-		if err != nil {
-			yield("", fmt.Errorf("list packs: %w", err))
-			return
-		}
-		for _, folder := range folders {
-			if len(folder) != 2 {
-				continue
-			}
-			names, err := s.names(filepath.Join(s.opt.Packs, folder))
-			if err != nil {
-				yield("", fmt.Errorf("list packs: %w", err))
-				return
-			}
-			for _, name := range names {
-				if !yield(filepath.Join(folder, name), nil) {
-					return
-				}
-			}
-		}
-	}
 }
 
 func (s *Store) names(dir string) ([]string, error) {
@@ -74,9 +48,9 @@ func (s *Store) names(dir string) ([]string, error) {
 	return names, err
 }
 
-func packName(path string) (objects.ID, bool) {
-	id, err := objects.ParseID(strings.TrimSuffix(filepath.Base(path), ".pack"))
-	return id, err == nil && PackPath(id) == path
+func packName(name string) (objects.ID, bool) {
+	id, err := objects.ParseID(strings.TrimSuffix(name, ".pack"))
+	return id, err == nil && PackPath(id) == name
 }
 
 // Adopt records in the database what lies in packs that it does not know: what

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/mlvc/mlvc/objects"
@@ -104,18 +103,10 @@ func (b *batch) seal(ctx context.Context, opt Options, typ pack.Type) {
 // publish gives a sealed pack its final name, durably. A pack of the same name
 // has the same bytes: it is kept.
 func publish(opt Options, temp string, id objects.ID) error {
-	final := filepath.Join(opt.Packs, PackPath(id))
-	if err := opt.FS.Mkdir(filepath.Dir(final), 0o777); err == nil {
-		if err := opt.FS.SyncDir(opt.Packs); err != nil {
-			return err
-		}
-	} else if !errors.Is(err, os.ErrExist) {
+	if err := opt.FS.Rename(temp, filepath.Join(opt.Packs, PackPath(id))); err != nil {
 		return err
 	}
-	if err := opt.FS.Rename(temp, final); err != nil {
-		return err
-	}
-	return opt.FS.SyncDir(filepath.Dir(final))
+	return opt.FS.SyncDir(opt.Packs)
 }
 
 // record waits for the batch's packs and writes its records to the database.

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"sync"
 
 	"github.com/mlvc/mlvc/objects"
@@ -80,12 +79,10 @@ func (s *Store) Stats() Stats {
 	return s.stats
 }
 
-// PackPath is where the pack of that ID lies below the folder of packs:
-// "ab/abcd….pack", by the first byte of its ID.
-func PackPath(id objects.ID) string {
-	name := id.String()
-	return filepath.Join(name[:2], name+".pack")
-}
+// PackPath is the name of the pack of that ID in the folder of packs. There is
+// no fan-out: at 64 MiB a pack a terabyte is 16,000 names, which file systems
+// and buckets hold with ease, and every folder would cost a block.
+func PackPath(id objects.ID) string { return id.String() + ".pack" }
 
 // Get implements objects.Getter. A record that the database lacks or that is
 // damaged is looked for in the packs themselves, which are the truth.

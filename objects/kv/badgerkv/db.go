@@ -40,7 +40,10 @@ type DB struct {
 	idle    *time.Timer
 	since   time.Time // when users became zero
 
-	sound map[uint64]int64 // tables whose frame was checked, by ID: size; under moving
+	askedAt  time.Time // when another process was looked for, and
+	askedWas bool      // whether there was one
+
+	sound map[uint64]int64 // size of each table, by ID, that checkTables has passed; used while moving
 }
 
 var _ kv.DB = (*DB)(nil)
@@ -86,15 +89,19 @@ func (d *DB) View(ctx context.Context, fn func(kv.Reader) error) error {
 
 // join returns the handle for a View, opening it if need be.
 func (d *DB) join(ctx context.Context) (*handle, error) {
-	ctx, cancel := d.bound(ctx)
-	defer cancel()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if !d.closed && d.joinable() {
+		d.users++
+		return d.h, nil
+	}
+	ctx, cancel := d.bound(ctx)
+	defer cancel()
 	for {
 		if err := d.usable(ctx); err != nil {
 			return nil, err
 		}
-		if !d.moving && d.h != nil && !d.h.rw && d.asked() && d.users == 0 {
+		if !d.moving && d.h != nil && !d.h.rw && d.users == 0 && d.over() {
 			if err := d.drop(); err != nil {
 				return nil, err
 			}
@@ -125,7 +132,17 @@ func (d *DB) joinable() bool {
 	case d.h.rw:
 		return !d.h.draining
 	}
-	return !d.waiting && !d.asked()
+	return !d.waiting && !d.over()
+}
+
+// over reports whether the open read-only handle must not serve any more:
+// another process waits for it, or it says that there is no database, and may
+// not be right any more.
+func (d *DB) over() bool {
+	if d.h.db == nil {
+		return time.Since(d.h.opened) >= poll
+	}
+	return d.asked()
 }
 
 // leave ends a View.
@@ -137,7 +154,7 @@ func (d *DB) leave() {
 	if d.users > 0 || d.h.rw || d.waiting {
 		return
 	}
-	if d.h.db == nil || d.closed || d.asked() {
+	if d.closed || d.over() {
 		d.drop() //nolint:errcheck // nothing was written
 		return
 	}
@@ -158,7 +175,7 @@ func (d *DB) tick() {
 	if d.h == nil || d.h.rw || d.users > 0 || d.moving || d.waiting {
 		return
 	}
-	if time.Since(d.since) >= d.opt.Idle || d.asked() {
+	if time.Since(d.since) >= d.opt.Idle || d.over() {
 		d.drop() //nolint:errcheck // nothing was written
 		return
 	}

@@ -30,6 +30,7 @@ const poll = time.Millisecond
 type handle struct {
 	db       *badger.DB // nil: no database yet, nothing is in it
 	held     *flock.Flock
+	opened   time.Time
 	rw       bool
 	draining bool            // an Update is ending: nobody may join
 	deep     bool            // compactors run: wait for them at the end
@@ -43,14 +44,14 @@ func (d *DB) open(ctx context.Context, rw bool) (_ *handle, err error) {
 			return nil, err
 		}
 	} else if f, err := d.lookEmpty(); err != nil || f {
-		return &handle{}, err
+		return &handle{opened: time.Now()}, err
 	}
-	turn := flock.New(filepath.Join(d.opt.LockDir, "db.turn"))
+	turn := d.lockFile("db.turn")
 	if err := d.lock(ctx, turn.TryLockContext); err != nil {
 		return nil, err
 	}
 	defer turn.Close() //nolint:errcheck // a lock file holds no data
-	held := flock.New(filepath.Join(d.opt.LockDir, "db.held"))
+	held := d.lockFile("db.held")
 	defer func() {
 		if err != nil {
 			held.Close() //nolint:errcheck // the first error is the one to tell
@@ -92,6 +93,11 @@ func (d *DB) lookEmpty() (bool, error) {
 	}
 	f, err := d.look()
 	return f.empty, err
+}
+
+// lockFile may be used by every user who may use the folder.
+func (d *DB) lockFile(name string) *flock.Flock {
+	return flock.New(filepath.Join(d.opt.LockDir, name), flock.SetPermissions(0o666))
 }
 
 func (d *DB) lock(ctx context.Context, try func(context.Context, time.Duration) (bool, error)) error {
@@ -216,7 +222,7 @@ func (d *DB) closeBadger(db *badger.DB) error {
 	return nil
 }
 
-// close closes Badger and then lets go of the lock.
+// closeHandle closes Badger and then lets go of the lock.
 func (d *DB) closeHandle(h *handle) error {
 	var err error
 	if h.db != nil {
@@ -228,9 +234,17 @@ func (d *DB) closeHandle(h *handle) error {
 	return err
 }
 
-// asked reports whether another process waits for this one to let go.
+// asked reports whether another process waits for this one to let go. It is
+// known anew once a poll: short windows follow each other much faster.
 func (d *DB) asked() bool {
-	turn := flock.New(filepath.Join(d.opt.LockDir, "db.turn"))
+	if now := time.Now(); now.Sub(d.askedAt) >= poll {
+		d.askedWas, d.askedAt = d.turnTaken(), now
+	}
+	return d.askedWas
+}
+
+func (d *DB) turnTaken() bool {
+	turn := d.lockFile("db.turn")
 	free, err := turn.TryRLock()
 	turn.Close() //nolint:errcheck // a lock file holds no data
 	return err == nil && !free

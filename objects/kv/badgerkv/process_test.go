@@ -118,7 +118,8 @@ func roleHold(ctx context.Context, db *badgerkv.DB) error {
 	})
 }
 
-// roleDump prints how many records there are, having compared each.
+// roleDump prints how many records there are, having compared each, and then
+// writes one.
 func roleDump(ctx context.Context, db *badgerkv.DB) error {
 	got, err := kvtest.Dump(ctx, db)
 	if err != nil {
@@ -132,7 +133,13 @@ func roleDump(ctx context.Context, db *badgerkv.DB) error {
 		}
 		return nil
 	})
-	fmt.Println(len(got))
+	if err != nil {
+		return err
+	}
+	err = db.Update(ctx, func(w kv.Writer) error { return w.Set([]byte("x"), nil) })
+	if err == nil {
+		fmt.Println(len(got))
+	}
 	return err
 }
 

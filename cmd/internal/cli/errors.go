@@ -1,0 +1,220 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/mlvc/mlvc/core"
+	"github.com/mlvc/mlvc/core/revision"
+	"github.com/mlvc/mlvc/core/worktree"
+	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/kv"
+	"github.com/mlvc/mlvc/objects/vfs"
+	"github.com/mlvc/mlvc/refs"
+)
+
+// failure is an error as it is told: the one place where a code, a hint and an
+// exit status belong to it.
+type failure struct {
+	Code    string   `json:"code"` // stable
+	Message string   `json:"message"`
+	Hint    string   `json:"hint,omitempty"` // the way out
+	Paths   []string `json:"paths,omitempty"`
+	Exit    int      `json:"exit"`
+}
+
+// failed is a failure as JSON.
+type failed struct {
+	Error failure `json:"error"`
+}
+
+// silent is an error whose story was told by the verb itself already; only its
+// exit status is left.
+type silent struct{ exit int }
+
+func (s *silent) Error() string { return fmt.Sprintf("exit status %d", s.exit) }
+
+// usagef is an error of how mlvc was called.
+func usagef(hint, format string, args ...any) error {
+	return &core.UsageError{What: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// finish tells an error and returns the exit status.
+func (a *app) finish(err error) int {
+	if err == nil {
+		return ExitOK
+	}
+	if quiet, ok := errors.AsType[*silent](err); ok {
+		return quiet.exit
+	}
+	f := explain(err)
+	// The exit status stands, whether or not the error stream can be written.
+	_ = a.err.answer(failed{f}, func(t *text) { f.print(t) })
+	_ = a.err.flush()
+	return f.Exit
+}
+
+func (f failure) print(t *text) {
+	t.line("%s %s", t.paint(red, "mlvc:"), f.Message)
+	for _, p := range f.Paths {
+		t.line("  %s", p)
+	}
+	if f.Hint != "" {
+		t.line("%s %s", t.paint(cyan, "hint:"), f.Hint)
+	}
+}
+
+// explain finds out what to say of an error.
+func explain(err error) failure {
+	for _, group := range []func(error) (failure, bool){
+		explainCall, explainRefusal, explainName, explainRepository, explainSystem,
+	} {
+		if f, ok := group(err); ok {
+			if f.Message == "" {
+				f.Message = err.Error()
+			}
+			return f
+		}
+	}
+	return failure{Code: "error", Message: err.Error(), Exit: ExitError}
+}
+
+// explainCall is for how mlvc was called and how it is set up.
+func explainCall(err error) (failure, bool) {
+	if e, ok := errors.AsType[*core.UsageError](err); ok {
+		return failure{Code: "usage", Hint: e.Hint, Exit: ExitUsage}, true
+	}
+	if e, ok := errors.AsType[*core.ExistsError](err); ok {
+		return failure{
+			Code: "exists", Paths: []string{quoted(e.Root)}, Exit: ExitRefused, Message: "there is already a repository here",
+			Hint: `repositories do not nest: use that one ("mlvc -C ` + e.Root + ` status"), or choose a folder outside of it`,
+		}, true
+	}
+	if errors.Is(err, core.ErrNoRepository) {
+		return failure{Code: "no_repository", Hint: `go into a repository, name one with -C DIR, or make one with "mlvc init"`, Exit: ExitNotFound}, true
+	}
+	if e, ok := errors.AsType[*notSet](err); ok {
+		return failure{Code: "not_set", Hint: "mlvc config " + e.key + " VALUE", Exit: ExitNotFound}, true
+	}
+	if errors.Is(err, core.ErrNoSetting) {
+		return failure{Code: "no_setting", Hint: `"mlvc config --help" lists the settings`, Exit: ExitNotFound}, true
+	}
+	if e, ok := errors.AsType[*core.RulesError](err); ok {
+		return failure{Code: "bad_rules", Hint: "correct " + e.Where + "; keys it does not know might be rules that must hold, so nothing is done without them", Exit: ExitUsage}, true
+	}
+	return failure{}, false
+}
+
+// explainRefusal is for what is refused so that nothing is lost.
+func explainRefusal(err error) (failure, bool) {
+	if e, ok := errors.AsType[*core.UnfinishedError](err); ok {
+		return failure{
+			Code: "unfinished", Exit: ExitRefused,
+			Hint: fmt.Sprintf(`run "mlvc %s" again to finish it, or "mlvc checkout --abort" to take it back`, e.Work.Command),
+		}, true
+	}
+	if e, ok := errors.AsType[*core.MovingError](err); ok {
+		return failure{
+			Code: "moving", Paths: quotedAll(e.Paths), Exit: ExitRefused,
+			Message: plural(int64(len(e.Paths)), "path") + " changed while being read, again and again",
+			Hint:    "wait until nothing writes there, or record them as they are with --allow-moving (the commit says so)",
+		}, true
+	}
+	if e, ok := errors.AsType[*core.UnreadableError](err); ok {
+		return failure{
+			Code: "unreadable", Paths: quotedAll(e.Paths), Exit: ExitRefused,
+			Message: fmt.Sprintf("cannot read %s: %v", plural(int64(e.Count), "path"), e.Err),
+			Hint:    "make them readable, name them in .mlvcignore, or keep what the last commit has of them with --skip-unreadable",
+		}, true
+	}
+	if e, ok := errors.AsType[*core.DamageError](err); ok {
+		return failure{
+			Code: "suspected_damage", Paths: quotedAll(e.Paths), Exit: ExitDamaged,
+			Message: plural(int64(e.Count), "file has", "files have") + " other bytes than recorded though size and times did not change",
+			Hint:    `if the disk damaged them, "mlvc restore --force PATH" brings the recorded bytes back; if they are meant, "mlvc commit --accept PATH" records them`,
+		}, true
+	}
+	return failure{}, false
+}
+
+// explainName is for revisions, names and paths.
+func explainName(err error) (failure, bool) {
+	if e, ok := errors.AsType[*revision.UnknownError](err); ok {
+		f := failure{Code: "unknown_revision", Message: fmt.Sprintf("%s: no such revision", quoted(e.Text)), Exit: ExitNotFound}
+		if f.Hint = `"mlvc log --all", "mlvc branch" and "mlvc tag" list what there is; "mlvc help revisions" how to name it`; len(e.Near) > 0 {
+			f.Hint = "did you mean " + strings.Join(e.Near, ", ") + "?"
+		}
+		return f, true
+	}
+	if e, ok := errors.AsType[*revision.AmbiguousError](err); ok {
+		hint := "write more digits of the one you mean"
+		if len(e.Names) > 0 {
+			hint = "write the one you mean in full, such as " + string(e.Names[0])
+		}
+		return failure{Code: "ambiguous", Hint: hint, Exit: ExitUsage}, true
+	}
+	if _, ok := errors.AsType[*revision.SyntaxError](err); ok {
+		return failure{Code: "bad_revision", Hint: `"mlvc help revisions" shows how to name a commit`, Exit: ExitUsage}, true
+	}
+	switch {
+	case errors.Is(err, revision.ErrUnborn):
+		return failure{Code: "no_commit", Hint: `make the first one with "mlvc commit -m MESSAGE"`, Exit: ExitNotFound}, true
+	case errors.Is(err, revision.ErrUnknown):
+		return failure{Code: "unknown_revision", Hint: `"mlvc help revisions" shows how to name a commit`, Exit: ExitNotFound}, true
+	case errors.Is(err, refs.ErrBadName):
+		return failure{Code: "bad_name", Hint: "choose another name: letters, digits, and . _ - / between them", Exit: ExitUsage}, true
+	case errors.Is(err, refs.ErrClash):
+		return failure{Code: "name_clash", Hint: "choose another name, or delete or rename the one that is in the way", Exit: ExitRefused}, true
+	case errors.Is(err, refs.ErrNoOperation):
+		return failure{Code: "no_operation", Hint: `"mlvc op log" lists the operations`, Exit: ExitNotFound}, true
+	case errors.Is(err, worktree.ErrOutside):
+		return failure{Code: "outside", Hint: "name a path of this repository", Exit: ExitUsage}, true
+	}
+	return failure{}, false
+}
+
+// explainRepository is for the state of the repository.
+func explainRepository(err error) (failure, bool) {
+	if _, ok := errors.AsType[*core.LockedError](err); ok {
+		return failure{Code: "locked", Hint: "wait for it to finish and try again, or wait longer with --wait 10m; if that process hangs, end it: the lock ends with it", Exit: ExitBusy}, true
+	}
+	switch {
+	case errors.Is(err, objects.ErrNewer):
+		return failure{Code: "newer", Hint: "install a newer mlvc; this one changes nothing here", Exit: ExitError}, true
+	case errors.Is(err, objects.ErrCorrupt), errors.Is(err, kv.ErrDamaged):
+		return failure{Code: "damaged", Hint: `run "mlvc verify --full" to see all that is damaged, and "mlvc doctor" for what can be done`, Exit: ExitDamaged}, true
+	case errors.Is(err, objects.ErrNotFound):
+		return failure{Code: "missing_object", Hint: `run "mlvc verify" to see all that is missing, and "mlvc doctor" for what can be done`, Exit: ExitDamaged}, true
+	case errors.Is(err, refs.ErrMoved):
+		return failure{Code: "moved", Hint: "another mlvc changed names at the same time; look at it and try again", Exit: ExitBusy}, true
+	case errors.Is(err, kv.ErrBusy):
+		return failure{Code: "busy", Hint: "try again, or wait longer with --wait 10m", Exit: ExitBusy}, true
+	}
+	return failure{}, false
+}
+
+// explainSystem is for what the machine says.
+func explainSystem(err error) (failure, bool) {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return failure{Code: "interrupted", Message: "interrupted; nothing is lost", Hint: "run the same command again to go on", Exit: ExitInterrupted}, true
+	case errors.Is(err, vfs.ErrNoSpace):
+		return failure{Code: "disk_full", Hint: `free some space and run it again; "mlvc gc" removes what nobody needs. The repository is as it was before`, Exit: ExitError}, true
+	case errors.Is(err, fs.ErrPermission):
+		return failure{Code: "permission", Hint: "check who owns it and its permissions", Exit: ExitError}, true
+	case errors.Is(err, fs.ErrNotExist):
+		return failure{Code: "no_file", Hint: "check the path; paths are relative to the current folder, or to what -C says", Exit: ExitNotFound}, true
+	}
+	return failure{}, false
+}
+
+func quotedAll(paths []string) []string {
+	out := make([]string, len(paths))
+	for i, p := range paths {
+		out[i] = quoted(p)
+	}
+	return out
+}

@@ -1,0 +1,32 @@
+// Command mlvc is git for machine-learning datasets.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/mlvc/mlvc/cmd/internal/cli"
+	"github.com/mlvc/mlvc/objects/vfs"
+)
+
+// version is stamped by the build.
+var version = "unknown"
+
+func main() {
+	// The first signal asks for a clean end, a second one ends at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	dir, err := os.Getwd()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mlvc: the current folder:", err)
+		os.Exit(cli.ExitError)
+	}
+	os.Exit(cli.Main(ctx, os.Args[1:],
+		cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr},
+		cli.Env{FS: vfs.OS, Now: time.Now, Dir: dir, Getenv: os.Getenv, Version: version},
+	))
+}

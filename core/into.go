@@ -1,0 +1,192 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/mlvc/mlvc/core/worktree"
+	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/vfs"
+)
+
+// checkoutInto writes a commit into another folder. It touches neither the
+// working tree nor names, and needs no lock.
+func (r *Repo) checkoutInto(ctx context.Context, opt CheckoutOptions) (CheckoutResult, error) {
+	res := CheckoutResult{Into: opt.Into, Detached: true}
+	if inside(r.dir, opt.Into) {
+		return res, &UsageError{What: fmt.Sprintf("%s is inside of %s", opt.Into, r.dir), Hint: "choose a folder outside of it"}
+	}
+	target, err := r.Resolve(ctx, orHead(opt.Rev))
+	if err != nil {
+		return res, err
+	}
+	res.Commit = target.ID
+	tree, err := r.treeOf(ctx, target.ID)
+	if err != nil {
+		return res, err
+	}
+	into := &intoFolder{Repo: r, dir: opt.Into, tree: tree, res: &res.Carried}
+	if into.paths, err = cleanPaths(opt.Paths); err != nil {
+		return res, err
+	}
+	if err := r.checkMatch(ctx, opt.Rev, into.paths, tree); err != nil {
+		return res, err
+	}
+	return res, into.run(ctx, opt.SkipDamaged)
+}
+
+// inside reports whether name is dir or below it.
+func inside(dir, name string) bool {
+	rel, err := filepath.Rel(dir, name)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// intoFolder is one checkout into a folder that is no working tree.
+type intoFolder struct {
+	*Repo
+	dir   string
+	tree  objects.ID
+	paths []string
+	res   *Carried
+}
+
+func (f *intoFolder) changes(ctx context.Context) worktree.Changes {
+	return f.changesOf(ctx, objects.ID{}, f.tree, f.paths)
+}
+
+func (f *intoFolder) run(ctx context.Context, skipDamaged bool) error {
+	if err := vfs.MkdirAll(f.env.FS, f.dir, 0o777); err != nil {
+		return err
+	}
+	options, err := f.applyOptions(f.dir)
+	if err != nil {
+		return err
+	}
+	var strangers worktree.Obstacles
+	empty := true
+	if err := f.look(ctx, "", &strangers, &empty); err != nil {
+		return err
+	}
+	if !empty {
+		found, err := worktree.Check(ctx, options, f.changes(ctx))
+		if err != nil {
+			return err
+		}
+		strangers.List = append(strangers.List, found.List...)
+		strangers.Count += found.Count
+	}
+	if strangers.Count > 0 {
+		return &ObstaclesError{Verb: "checkout into " + f.dir, Obstacles: strangers}
+	}
+	return f.write(ctx, options, skipDamaged)
+}
+
+// write writes the files. The token is that of the contents alone: the same
+// checkout into the same folder takes up what an interrupted one has written.
+func (f *intoFolder) write(ctx context.Context, options worktree.Options, skipDamaged bool) error {
+	job := worktree.Job{
+		Source: source{f.store, f.env.workers()},
+		Mtime:  time.Now().Add(-mtimeBack),
+		Token:  "into " + f.tree.String(),
+		Done:   f.done,
+	}
+	if skipDamaged {
+		job.Damaged = func(path string, err error) error {
+			f.res.leaveOut(path)
+			f.env.Events.Warn(Warning{Code: "damaged", Path: path, Message: err.Error()})
+			return nil
+		}
+	}
+	obstacles, err := worktree.Apply(ctx, options, job, f.changes(ctx))
+	if err != nil {
+		return err
+	}
+	if obstacles.Count > 0 {
+		return &ObstaclesError{Verb: "checkout into " + f.dir, Obstacles: obstacles, Begun: true}
+	}
+	if f.res.Resumed {
+		return worktree.Sweep(ctx, options, f.changes(ctx))
+	}
+	return nil
+}
+
+func (f *intoFolder) done(r worktree.Result) error {
+	if f.res.count(r) {
+		f.env.Events.Progress(Progress{Phase: PhaseWrite, Files: f.res.Written, Bytes: f.res.Bytes})
+	}
+	return nil
+}
+
+// look lists a folder and what is below it for files that the commit does not
+// have. Names that an interrupted run left say that this one resumes it.
+func (f *intoFolder) look(ctx context.Context, dir string, strangers *worktree.Obstacles, empty *bool) error {
+	d, err := f.env.FS.OpenDir(filepath.Join(f.dir, filepath.FromSlash(dir)))
+	if err != nil {
+		return err
+	}
+	defer d.Close() //nolint:errcheck // it was only read
+	names, err := d.Names()
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if strings.HasPrefix(n.Name, vfs.TempPrefix) {
+			f.res.Resumed = true
+			continue
+		}
+		*empty = false
+		if err := f.lookAt(ctx, d, path.Join(dir, n.Name), strangers, empty); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (f *intoFolder) lookAt(ctx context.Context, d vfs.Dir, name string, strangers *worktree.Obstacles, empty *bool) error {
+	st, err := d.Lstat(path.Base(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	reason := worktree.Untracked
+	switch base := path.Base(name); {
+	case base == Dir || base == ".git":
+		reason = worktree.OtherRepo
+	case st.Type == vfs.TypeDir:
+		return f.look(ctx, name, strangers, empty)
+	default:
+		_, known, err := f.lookUp(ctx, f.tree, name)
+		if err != nil {
+			return err
+		}
+		if known && selected(f.paths, name) {
+			return nil
+		}
+	}
+	strangers.Count++
+	if len(strangers.List) < worktree.MaxObstacles {
+		strangers.List = append(strangers.List, worktree.Obstacle{Path: name, Reason: reason})
+	}
+	return nil
+}
+
+// selected reports whether clean paths (none: everything) cover a path.
+func selected(paths []string, name string) bool {
+	if len(paths) == 0 || paths[0] == "." {
+		return true
+	}
+	for _, p := range paths {
+		if name == p || strings.HasPrefix(name, p+"/") {
+			return true
+		}
+	}
+	return false
+}

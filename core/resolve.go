@@ -1,0 +1,68 @@
+package core
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mlvc/mlvc/core/revision"
+	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/store"
+)
+
+// Target is what a revision names.
+type Target struct {
+	revision.Resolved
+	// Path follows REV: in the text, where HasPath says that there is one.
+	Path    string
+	HasPath bool
+}
+
+// SchemeError is for a revision of another kind, as git:REV, that this
+// repository cannot look up.
+type SchemeError struct{ Text, Scheme string }
+
+func (e *SchemeError) Error() string {
+	return fmt.Sprintf("%q: no %s revisions are known here", e.Text, e.Scheme)
+}
+
+// revisions is where revisions are looked up.
+type revisions struct{ *store.Store }
+
+// Commits implements revision.Source.
+func (s revisions) Commits(ctx context.Context, digits string, limit int) ([]objects.ID, error) {
+	return s.Find(ctx, digits, objects.KindCommit, limit)
+}
+
+// Resolve finds the commit that a revision names: a branch, a tag, HEAD, the
+// beginning of an ID, any of these with ~N, ^N and @{…}, and REV:PATH. Errors
+// are those of package revision, or a *SchemeError.
+func (r *Repo) Resolve(ctx context.Context, text string) (Target, error) {
+	op, err := r.pointer.Load(ctx)
+	if err != nil {
+		return Target{}, err
+	}
+	return r.resolveAt(ctx, op, text)
+}
+
+// resolveAt is Resolve in the view of an operation.
+func (r *Repo) resolveAt(ctx context.Context, op objects.ID, text string) (Target, error) {
+	spec, err := revision.ParseSpec(text)
+	if err != nil {
+		return Target{}, err
+	}
+	if spec.Scheme != "" {
+		return Target{}, &SchemeError{Text: text, Scheme: spec.Scheme}
+	}
+	resolver := revision.Resolver{Source: revisions{r.store}, Op: op, Now: r.env.Now()}
+	found, err := resolver.Resolve(ctx, spec.Rev)
+	return Target{Resolved: found, Path: spec.Path, HasPath: spec.HasPath}, err
+}
+
+// resolveCommit resolves a revision without a path, in the session's view.
+func (s *session) resolveCommit(ctx context.Context, text string) (Target, error) {
+	t, err := s.resolveAt(ctx, s.op, text)
+	if err == nil && t.HasPath {
+		err = &revision.SyntaxError{Text: text, Why: "a path in a commit stands where a commit is expected"}
+	}
+	return t, err
+}

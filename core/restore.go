@@ -1,0 +1,59 @@
+package core
+
+import (
+	"context"
+	"fmt"
+)
+
+// RestoreOptions say which paths become as in which commit.
+type RestoreOptions struct {
+	Rev   string // empty: HEAD
+	Paths []string
+	// Force replaces also content that no commit holds.
+	Force       bool
+	SkipDamaged bool
+}
+
+// Restore makes paths of the working tree as they are in a commit; the names
+// stay where they are. What the head has there and the commit has not is
+// deleted; files in neither are left alone. A path with content that no commit
+// holds is refused without Force. Files are read even if their stat says that
+// they did not change: other bytes under an unchanged stat are damage, which
+// this mends.
+func (r *Repo) Restore(ctx context.Context, opt RestoreOptions) (res CheckoutResult, err error) {
+	s, err := r.begin(ctx)
+	if err != nil {
+		return res, err
+	}
+	defer func() { err = firstError(err, s.end()) }()
+	return s.restore(ctx, opt)
+}
+
+func (s *session) restore(ctx context.Context, opt RestoreOptions) (CheckoutResult, error) {
+	res := CheckoutResult{Previous: s.head.Commit, PreviousBranch: s.head.Branch.Short()}
+	paths, err := cleanPaths(opt.Paths)
+	if err != nil {
+		return res, err
+	}
+	if len(paths) == 0 {
+		return res, &UsageError{What: "no path to restore is given", Hint: `"." restores everything`}
+	}
+	rev := orHead(opt.Rev)
+	target, err := s.resolveCommit(ctx, rev)
+	if err != nil {
+		return res, err
+	}
+	tree, err := s.treeOf(ctx, target.ID)
+	if err != nil {
+		return res, err
+	}
+	if err := s.checkMatch(ctx, rev, paths, s.head.Tree, tree); err != nil {
+		return res, err
+	}
+	res.Carried, err = s.carry(ctx, Unfinished{
+		Verb: "restore", Goal: fmt.Sprintf("%q as in %s", paths, tree),
+		From: s.head.Tree, To: tree, Paths: paths,
+	}, carryOptions{force: opt.Force, skipDamaged: opt.SkipDamaged})
+	res.setHead(s.head)
+	return res, err
+}

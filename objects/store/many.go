@@ -1,0 +1,90 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/kv"
+	"github.com/mlvc/mlvc/objects/pack"
+)
+
+// GetMany gets a few chunks: with one window of the database, and in the
+// order in which they lie in the packs. For each i either objs[i] was checked
+// as by Get, or errs[i] is what Get would return.
+func (s *Store) GetMany(ctx context.Context, ids []objects.ID) (objs []objects.Object, errs []error) {
+	objs, errs = make([]objects.Object, len(ids)), make([]error, len(ids))
+	places, err := s.places(ctx, ids)
+	if err != nil {
+		places = nil // each says itself what is wrong
+	}
+	order := make([]int, 0, len(ids))
+	for i := range ids {
+		if places == nil || places[i].Length == 0 {
+			objs[i], errs[i] = s.Get(ctx, ids[i])
+			continue
+		}
+		order = append(order, i)
+	}
+	slices.SortFunc(order, func(i, k int) int {
+		a, b := places[i], places[k]
+		return cmp.Or(bytes.Compare(a.Pack[:], b.Pack[:]), cmp.Compare(a.Offset, b.Offset))
+	})
+	for len(order) > 0 {
+		n := 1
+		for n < len(order) && places[order[n]].Pack == places[order[0]].Pack {
+			n++
+		}
+		s.getRun(ctx, ids, places, order[:n], objs, errs)
+		order = order[n:]
+	}
+	return objs, errs
+}
+
+// getRun gets the chunks i of run, which lie in one pack.
+func (s *Store) getRun(ctx context.Context, ids []objects.ID, places []pack.Place, run []int, objs []objects.Object, errs []error) {
+	r, release, err := s.packs.open(ctx, places[run[0]].Pack)
+	if err == nil {
+		defer release()
+	}
+	for _, i := range run {
+		if err == nil {
+			objs[i], errs[i] = r.ReadRecord(ctx, places[i], ids[i], s.packs.open)
+		}
+		if err != nil || errs[i] != nil && ctx.Err() == nil {
+			objs[i], errs[i] = s.Get(ctx, ids[i])
+		}
+	}
+}
+
+// places looks up where chunks lie; a zero place is for one that the database
+// does not have, or whose record is damaged.
+func (s *Store) places(ctx context.Context, ids []objects.ID) ([]pack.Place, error) {
+	places := make([]pack.Place, len(ids))
+	err := s.opt.DB.View(ctx, func(r kv.Reader) error {
+		for i, id := range ids {
+			value, err := r.Get(idKey(chunkPrefix, id))
+			if errors.Is(err, kv.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("look up chunk %s: %w", id, err)
+			}
+			loc, err := decodeLocation(id, value)
+			if err != nil {
+				continue
+			}
+			packID, err := s.packID(r, loc.Pack)
+			if err != nil {
+				continue
+			}
+			places[i] = pack.Place{Pack: packID, Offset: loc.Offset, Length: loc.Length}
+		}
+		return nil
+	})
+	return places, err
+}
