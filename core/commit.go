@@ -191,6 +191,7 @@ func (c *committing) read(ctx context.Context, choice kindChoice) error {
 	if err != nil {
 		return err
 	}
+	c.snap.opt.Heal = choice.Kind == objects.Full
 	if err := c.snap.record(ctx, c.snap.differences(ctx, reread)); err != nil {
 		return err
 	}
@@ -270,7 +271,7 @@ func (c *committing) describe(ctx context.Context, choice kindChoice) (objects.C
 			return objects.Commit{}, err
 		}
 		commit.Parents = []objects.ID{c.head.Commit}
-		commit.Generation = parent.Generation + 1
+		commit.Generation = history.Generation(parent)
 		change.Files += parent.Delta.Files
 		change.Bytes += parent.Delta.Bytes
 	}

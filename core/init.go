@@ -77,6 +77,9 @@ func makeRepository(fsys vfs.FS, root string) error {
 	if err := vfs.WriteFile(fsys, filepath.Join(temp, "format"), newFormat().encode(), 0o666); err != nil {
 		return err
 	}
+	if err := vfs.WriteFile(fsys, filepath.Join(temp, unbornFile), nil, 0o666); err != nil {
+		return err
+	}
 	if err := fsys.Rename(temp, filepath.Join(root, Dir)); err != nil {
 		return err
 	}

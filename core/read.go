@@ -84,6 +84,11 @@ func (r *reader) read(ctx context.Context, item worktree.Item) (reading, error) 
 		res.entry, res.stat, res.keeps = &entry, item.Stat, true
 		return res, nil
 	}
+	if err := worktree.CheckPath(item.Path); err != nil {
+		// No checkout would ever write this name.
+		res.unread, res.err = true, err
+		return res, nil
+	}
 	for range maxTries {
 		noted, err := r.clock()
 		if err != nil {
@@ -167,7 +172,14 @@ func (r *reader) readFile(ctx context.Context, name string, res *reading, st vfs
 	if rec := res.item.Record; rec != nil && rec.Entry.Mode.IsRegular() {
 		prev = rec.Entry
 	}
-	entry, _, err := content.Write(ctx, r.store, content.Sized(f, st.Size), prev, r.env.workers())
+	entry, stats, err := content.Write(ctx, r.store, content.Sized(f, st.Size), prev, r.env.workers())
+	if err == nil && r.opt.Heal && stats.Reused > 0 {
+		var stored bool
+		if stored, err = r.stored(ctx, entry); err == nil && !stored {
+			// The chunks of prev were not put again, and some are lost.
+			entry, _, err = content.Write(ctx, r.store, content.Sized(f, st.Size), objects.Entry{}, r.env.workers())
+		}
+	}
 	if err != nil {
 		return objects.Entry{}, vfs.Stat{}, err
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/kv"
 	"github.com/mlvc/mlvc/objects/kv/badgerkv"
@@ -27,6 +29,8 @@ type Repo struct {
 	db      kv.DB
 	store   *store.Store
 	pointer refs.Pointer
+	// generation is this reader's place among the readers; nil: not reading.
+	generation *flock.Flock
 }
 
 // ErrNoRepository is for a folder that is in no repository.
@@ -105,5 +109,6 @@ func (r *Repo) Store() objects.Getter { return r.store }
 
 // Close lets go of the database and of open packs.
 func (r *Repo) Close() error {
+	defer r.stopReading()
 	return errors.Join(r.store.Close(), r.db.Close())
 }

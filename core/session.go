@@ -57,6 +57,9 @@ func (s *session) prepare(ctx context.Context) error {
 // reload reads the current view and where HEAD stands.
 func (s *session) reload(ctx context.Context) (err error) {
 	s.op, s.view, s.head, err = s.current(ctx)
+	if err == nil && !s.op.IsZero() {
+		err = s.born()
+	}
 	return err
 }
 
@@ -85,7 +88,7 @@ func (r *Repo) sweepTemp() error {
 // current reads the current operation, its view, and HEAD in it. A repository
 // without operations has an empty view with HEAD on an unborn branch.
 func (r *Repo) current(ctx context.Context) (objects.ID, refs.View, head, error) {
-	op, err := r.pointer.Load(ctx)
+	op, err := r.operation(ctx)
 	if err != nil {
 		return objects.ID{}, refs.View{}, head{}, err
 	}

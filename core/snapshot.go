@@ -24,6 +24,8 @@ type snapshotOptions struct {
 	Paths          []string
 	SkipUnreadable bool
 	Accept         []string
+	// Heal stores again what the store should hold of a file and does not.
+	Heal bool
 }
 
 // snapshot turns the working tree into a tree, in one or more rounds. After
@@ -66,6 +68,9 @@ type folderStat struct {
 const maxItems = 100_000
 
 func (s *session) openSnapshot(ctx context.Context, opt snapshotOptions) (*snapshot, error) {
+	if err := s.checkPaths(ctx, s.head.Tree, opt.Paths); err != nil {
+		return nil, err
+	}
 	index, err := s.loadIndex(ctx, s.head.Tree)
 	if err != nil {
 		return nil, err

@@ -2,8 +2,12 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
+	"path/filepath"
+	"syscall"
 
 	"github.com/mlvc/mlvc/core/worktree"
 	"github.com/mlvc/mlvc/objects"
@@ -150,4 +154,47 @@ func (p *pathStream) has(path string) bool {
 		p.advance()
 	}
 	return !p.done && p.at == path
+}
+
+// NoPathError is for a path that is neither on the disk nor in the tree.
+type NoPathError struct{ Path string }
+
+func (e *NoPathError) Error() string {
+	return fmt.Sprintf("%q is neither in the working tree nor in the commit", e.Path)
+}
+
+// checkPaths fails for a path that is neither in the working tree nor, itself
+// or with something below it, in the tree.
+func (r *Repo) checkPaths(ctx context.Context, tree objects.ID, paths []string) error {
+	for _, path := range paths {
+		if path == "." {
+			continue
+		}
+		_, err := r.env.FS.Lstat(filepath.Join(r.root, filepath.FromSlash(path)))
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+			return err
+		}
+		ok, err := r.inTree(ctx, tree, path)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return &NoPathError{Path: path}
+		}
+	}
+	return nil
+}
+
+// inTree reports whether a tree has the path or something below it.
+func (r *Repo) inTree(ctx context.Context, tree objects.ID, path string) (bool, error) {
+	if _, ok, err := r.lookUp(ctx, tree, path); ok || err != nil {
+		return ok, err
+	}
+	for _, err := range treeMap(tree).Prefix(ctx, r.store, []byte(path+"/")) {
+		return err == nil, err
+	}
+	return false, nil
 }

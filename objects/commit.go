@@ -84,7 +84,8 @@ type Commit struct {
 	Tree    ID   `cbor:"tree"`
 	Parents []ID `cbor:"parents,omitempty"`
 	// Generation is one more than the greatest of the parents', and 1 without
-	// parents: it orders commits whatever the clocks said.
+	// parents: it orders commits whatever the clocks said. 0 is not known, as
+	// is that of every commit made on such a one.
 	Generation int               `cbor:"generation,omitempty"`
 	Kind       CommitKind        `cbor:"kind"`
 	Base       ID                `cbor:"base,omitzero"`    // zero for a full

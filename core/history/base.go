@@ -21,11 +21,14 @@ const (
 const both = sideA | sideB
 
 // IsAncestor reports whether old is young or an ancestor of it. It stops when
-// it has met old, or when all that young reaches and old does not was read.
+// it has met old, when all that young reaches and old does not was read, or
+// when what is left has too low a generation.
 func IsAncestor(ctx context.Context, g objects.Getter, old, young objects.ID) (bool, error) {
 	p := newPainter(ctx, g)
 	found := func() bool { return p.nodes[old].side&both == both }
-	err := p.paint(old, young, func() bool { return found() || p.queued[sideB] == 0 })
+	err := p.paint(old, young, func() bool {
+		return found() || p.queued[sideB] == 0 || p.queue.peek().rank() < p.nodes[old].rank()
+	})
 	return err == nil && found(), err
 }
 
@@ -76,7 +79,7 @@ func MergeBase(ctx context.Context, g objects.Getter, a, b objects.ID) (Commit, 
 }
 
 // independent leaves out the commits that are an ancestor of another one.
-// Painting finds only independent ones unless clocks were wrong.
+// Painting finds only independent ones unless generations are missing.
 func independent(ctx context.Context, g objects.Getter, commits []Commit) ([]Commit, error) {
 	var best []Commit
 	for i, c := range commits {
@@ -97,10 +100,11 @@ func independent(ctx context.Context, g objects.Getter, commits []Commit) ([]Com
 	return best, nil
 }
 
-// painter colours commits, newest first, by the side that reaches them. A
-// commit that gets a further colour after it has handed on its old ones, as
-// wrong clocks make happen, is queued again. So what a side reaches without
-// passing a common ancestor is coloured by it once none of its own is queued.
+// painter colours commits, highest generation first, by the side that reaches
+// them, so that a commit has all its colours before it hands them on. Among
+// commits without a generation it may get a further colour later, and is
+// queued again. So what a side reaches without passing a common ancestor is
+// coloured by it once none of its own is queued.
 type painter struct {
 	ctx    context.Context
 	g      objects.Getter
@@ -110,7 +114,7 @@ type painter struct {
 }
 
 func newPainter(ctx context.Context, g objects.Getter) *painter {
-	return &painter{ctx: ctx, g: g, nodes: make(map[objects.ID]*node)}
+	return &painter{ctx: ctx, g: g, nodes: make(map[objects.ID]*node), queue: queue{before: higher}}
 }
 
 // paint colours from a and b until done says so, which it must once nothing

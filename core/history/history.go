@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 
 	"github.com/mlvc/mlvc/objects"
 )
@@ -89,7 +90,40 @@ func ChainOf(ctx context.Context, g objects.Getter, id objects.ID) (Chain, error
 	}
 }
 
-// newer is the order of every walk: by time, newest first, then by ID.
+// Generation is what a commit with these parents has as its generation: one
+// more than the greatest of theirs, 1 without parents, and 0, for not known,
+// if a parent has none. So a commit that has one is above all its ancestors,
+// and they all have one.
+func Generation(parents ...objects.Commit) int {
+	highest := 0
+	for _, p := range parents {
+		if p.Generation == 0 {
+			return 0
+		}
+		highest = max(highest, p.Generation)
+	}
+	return highest + 1
+}
+
+// rank orders commits so that a child is never below its parent, and above it
+// if the parent has a generation. A commit without one is only ever reached
+// from others without.
+func (c Commit) rank() int {
+	if c.Generation == 0 {
+		return math.MaxInt
+	}
+	return c.Generation
+}
+
+// higher orders by generation, highest first, then as newer does.
+func higher(a, b Commit) bool {
+	if a.rank() != b.rank() {
+		return a.rank() > b.rank()
+	}
+	return newer(a, b)
+}
+
+// newer orders by time, newest first, then by ID.
 func newer(a, b Commit) bool {
 	if !a.Time.Equal(b.Time) {
 		return a.Time.After(b.Time)

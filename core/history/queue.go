@@ -2,14 +2,17 @@ package history
 
 import "container/heap"
 
-// queue hands out nodes newest first.
-type queue struct{ nodes nodeHeap }
+// queue hands out nodes in the order of before.
+type queue struct {
+	nodes  []*node
+	before func(a, b Commit) bool
+}
 
-func (q *queue) push(n *node) { heap.Push(&q.nodes, n) }
+func (q *queue) push(n *node) { heap.Push((*nodeHeap)(q), n) }
 
-func (q *queue) pop() *node { return heap.Pop(&q.nodes).(*node) }
+func (q *queue) pop() *node { return heap.Pop((*nodeHeap)(q)).(*node) }
 
-// peek returns the newest node without taking it, or nil.
+// peek returns the first node without taking it, or nil.
 func (q *queue) peek() *node {
 	if len(q.nodes) == 0 {
 		return nil
@@ -17,18 +20,18 @@ func (q *queue) peek() *node {
 	return q.nodes[0]
 }
 
-type nodeHeap []*node
+// nodeHeap is a queue as package heap sees it.
+type nodeHeap queue
 
-func (h nodeHeap) Len() int           { return len(h) }
-func (h nodeHeap) Less(i, j int) bool { return newer(h[i].Commit, h[j].Commit) }
-func (h nodeHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *nodeHeap) Push(x any)        { *h = append(*h, x.(*node)) }
+func (h *nodeHeap) Len() int           { return len(h.nodes) }
+func (h *nodeHeap) Less(i, j int) bool { return h.before(h.nodes[i].Commit, h.nodes[j].Commit) }
+func (h *nodeHeap) Swap(i, j int)      { h.nodes[i], h.nodes[j] = h.nodes[j], h.nodes[i] }
+func (h *nodeHeap) Push(x any)         { h.nodes = append(h.nodes, x.(*node)) }
 
 func (h *nodeHeap) Pop() any {
-	old := *h
-	last := len(old) - 1
-	n := old[last]
-	old[last] = nil
-	*h = old[:last]
+	last := len(h.nodes) - 1
+	n := h.nodes[last]
+	h.nodes[last] = nil
+	h.nodes = h.nodes[:last]
 	return n
 }

@@ -3,7 +3,6 @@ package history
 import (
 	"context"
 	"iter"
-	"time"
 
 	"github.com/mlvc/mlvc/objects"
 )
@@ -17,20 +16,21 @@ type Options struct {
 	FirstParent bool
 }
 
-// skew is how far the clock of a commit's author may have been behind the
-// clock of its parent's without the walk yielding a parent before a child.
-const skew = 24 * time.Hour
-
 // Walk yields the commits that tips reach, each once: children before their
-// parents, and otherwise newest first. It reads commits as they are asked
-// for, a day of history ahead.
+// parents, and otherwise newest first, whatever the clocks said. It reads
+// commits as they are asked for, and ahead only those that may still have the
+// next one as a parent: those whose generation is not lower. All commits
+// without a generation are read first.
 //
-// It holds the commits of the frontier and of the day ahead, and the ID of
-// each commit that it has yielded. Where a commit claims to be more than a day
-// older than its parent, the parent may come first.
+// It holds the commits of the frontier and of what was read ahead, and the ID
+// of each commit that it has yielded.
 func Walk(ctx context.Context, g objects.Getter, tips []objects.ID, opt Options) iter.Seq2[Commit, error] {
 	return func(yield func(Commit, error) bool) {
-		w := &walker{ctx: ctx, g: g, firstParent: opt.FirstParent, nodes: make(map[objects.ID]*node)}
+		w := &walker{
+			ctx: ctx, g: g, firstParent: opt.FirstParent,
+			nodes:   make(map[objects.ID]*node),
+			explore: queue{before: higher}, ready: queue{before: newer},
+		}
 		if err := w.start(tips, opt.Hide); err != nil {
 			yield(Commit{}, err)
 			return
@@ -53,9 +53,9 @@ func Walk(ctx context.Context, g objects.Getter, tips []objects.ID, opt Options)
 // all of whose known children were yielded.
 //
 //  1. The candidate is the newest commit that waits for no child.
-//  2. Every commit that is not older than the candidate by more than the skew
-//     is explored first. A child of the candidate can only be among those, so
-//     if the candidate still waits for no child, it has none left.
+//  2. Every commit whose generation is not lower than the candidate's is
+//     explored first. A child of the candidate is among those, so if the
+//     candidate still waits for no child, it has none left.
 //  3. The candidate is yielded, and its parents wait for one child less. That
 //     it is hidden is handed on to its parents at that moment: by then all
 //     of its own children have done so.
@@ -65,8 +65,8 @@ type walker struct {
 	firstParent bool
 
 	nodes   map[objects.ID]*node // every commit met; nil once it was yielded
-	explore queue                // met, not yet explored
-	ready   queue                // may wait for no child
+	explore queue                // met, not yet explored; highest generation first
+	ready   queue                // may wait for no child; newest first
 	visible int                  // commits in nodes that are not hidden
 }
 
@@ -105,7 +105,7 @@ func (w *walker) start(tips, hide []objects.ID) error {
 func (w *walker) next() (*node, error) {
 	for w.visible > 0 {
 		candidate := w.ready.peek()
-		if e := w.explore.peek(); e != nil && (candidate == nil || !e.Time.Before(candidate.Time.Add(-skew))) {
+		if e := w.explore.peek(); e != nil && (candidate == nil || e.rank() >= candidate.rank()) {
 			if err := w.expand(w.explore.pop()); err != nil {
 				return nil, err
 			}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -28,12 +29,22 @@ func plantMany(b *testing.B, root string, n, perFolder int) {
 	}
 }
 
+// cpuTime returns the processor time that this process has used.
+func cpuTime(b *testing.B) time.Duration {
+	var ru syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &ru); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
+}
+
+// benchmarkScan compares a scan in which nothing changed with find, by turns.
 func benchmarkScan(b *testing.B, n, perFolder int) {
 	w := newTree(b)
 	plantMany(b, w.root, n, perFolder)
 	w.commit(nil)
 	index := w.index.open(b)
-	var find, scan time.Duration
+	var find, scan, findCPU, scanCPU time.Duration
 	for b.Loop() {
 		start := time.Now()
 		cmd := exec.Command("find", w.root, "-printf", "%s %T@\n")
@@ -41,18 +52,22 @@ func benchmarkScan(b *testing.B, n, perFolder int) {
 			b.Fatal(err)
 		}
 		find += time.Since(start)
+		findCPU += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 		start = time.Now()
+		used := cpuTime(b)
 		var clean Tally
 		opt := ScanOptions{WalkOptions: w.walk(), Index: index, Clean: &clean}
 		for item, err := range Scan(b.Context(), opt) {
 			b.Fatal(item, err)
 		}
 		scan += time.Since(start)
+		scanCPU += cpuTime(b) - used
 		if clean.Files != int64(n) {
 			b.Fatalf("%d files", clean.Files)
 		}
 	}
 	b.ReportMetric(float64(scan)/float64(find), "x-find")
+	b.ReportMetric(float64(scanCPU)/float64(findCPU), "x-find-cpu")
 	b.ReportMetric(float64(scan)/float64(b.N)/float64(n), "ns/file")
 	b.ReportMetric(float64(find)/float64(b.N)/float64(n), "ns/file-find")
 }

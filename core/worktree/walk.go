@@ -225,13 +225,10 @@ func (w *walker) visit(ctx context.Context, l *listing) error {
 			w.close(sub)
 		}
 	}()
-	visitUpTo := func(name string) error {
-		for len(waiting) > 0 {
-			sub := waiting[len(waiting)-1]
-			if name != "" && l.prefix+name < sub.prefix {
-				return nil
-			}
-			waiting = waiting[:len(waiting)-1]
+	visitUpTo := func(path string) error {
+		for n := len(waiting); n > 0 && (path == "" || waiting[n-1].prefix < path); n-- {
+			sub := waiting[n-1]
+			waiting = waiting[:n-1]
 			if err := w.visit(ctx, sub); err != nil {
 				return err
 			}
@@ -240,37 +237,52 @@ func (w *walker) visit(ctx context.Context, l *listing) error {
 	}
 	for i := range l.children {
 		c := &l.children[i]
+		if len(waiting) > 0 {
+			if err := visitUpTo(l.prefix + c.name); err != nil {
+				return err
+			}
+		}
 		if !l.whole && w.leadsNowhere(l, c) {
 			continue
 		}
-		if err := visitUpTo(c.name); err != nil {
+		sub, err := w.come(ctx, l, c)
+		if err != nil {
 			return err
 		}
-		item := slotItem{folder: l.folder, prefix: l.prefix, name: c.name, typ: c.typ, skip: c.skip}
-		if c.skip == SkipUnreadable {
-			item.err = fmt.Errorf("%s: %w", w.disk(l.prefix+c.name), errLink)
-		}
-		if c.skip == SkipNone && c.typ == vfs.TypeDir {
-			sub, err := w.enter(l, c)
-			switch {
-			case isGone(err):
-				continue
-			case err != nil && errors.Is(err, errIgnoreFile):
-				return err
-			case err != nil:
-				item.skip, item.err = SkipUnreadable, err
-			default:
-				waiting = append(waiting, sub)
-				if sub.taken > 0 || !sub.whole {
-					continue
-				}
-			}
-		}
-		if err := w.add(ctx, item); err != nil {
-			return err
+		if sub != nil {
+			waiting = append(waiting, sub)
 		}
 	}
 	return visitUpTo("")
+}
+
+// come adds a name if it is a path of the walk, and returns the listing of a
+// folder that is to be visited.
+func (w *walker) come(ctx context.Context, l *listing, c *child) (*listing, error) {
+	item := slotItem{folder: l.folder, prefix: l.prefix, name: c.name, typ: c.typ, skip: c.skip}
+	if c.skip == SkipUnreadable {
+		item.err = fmt.Errorf("%s: %w", w.disk(l.prefix+c.name), errLink)
+	}
+	if c.skip != SkipNone || c.typ != vfs.TypeDir {
+		return nil, w.add(ctx, item)
+	}
+	sub, err := w.enter(l, c)
+	switch {
+	case isGone(err):
+		return nil, nil
+	case errors.Is(err, errIgnoreFile):
+		return nil, err
+	case err != nil:
+		item.skip, item.err = SkipUnreadable, err
+		return nil, w.add(ctx, item)
+	case sub.taken > 0 || !sub.whole:
+		return sub, nil
+	}
+	if err := w.add(ctx, item); err != nil {
+		w.close(sub)
+		return nil, err
+	}
+	return sub, nil
 }
 
 // leadsNowhere reports whether a name that should be a folder above what is

@@ -120,7 +120,7 @@ func TestWalkSelection(t *testing.T) {
 		{[]string{"."}, []string{"data/b", "e"}, []string{"data/b/c", "data/b/d", "e/"}},
 		{[]string{"data"}, []string{"data/b/c", "other", "mlvc.toml"}, []string{"data/b/c", "mlvc.toml"}},
 		{[]string{"data/a/below", "gone/x"}, nil, []string{".mlvcignore", "mlvc.toml"}},
-		{[]string{"data"}, []string{}, nil},
+		{[]string{"data"}, []string{}, []string{".mlvcignore", "data/a", "data/b/c", "data/b/d", "mlvc.toml"}},
 		{[]string{"data/b"}, []string{"."}, []string{".mlvcignore", "data/b/c", "data/b/d", "mlvc.toml"}},
 	}
 	for _, c := range cases {

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/kv"
@@ -19,43 +19,18 @@ import (
 
 // Packs lists the packs that lie in the folder of packs, sorted by ID.
 func (s *Store) Packs() ([]objects.ID, error) {
+	names, err := s.names(s.opt.Packs)
+	if err != nil {
+		return nil, fmt.Errorf("list packs: %w", err)
+	}
 	var ids []objects.ID
-	for path, err := range s.packFiles() {
-		if err != nil {
-			return nil, err
-		}
-		if id, ok := packName(path); ok {
+	for _, name := range names {
+		if id, ok := packName(name); ok {
 			ids = append(ids, id)
 		}
 	}
 	slices.SortFunc(ids, func(a, b objects.ID) int { return slices.Compare(a[:], b[:]) })
 	return ids, nil
-}
-
-// packFiles yields the names of files below the folder of packs.
-func (s *Store) packFiles() iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		folders, err := s.names(s.opt.Packs)
-		if err != nil {
-			yield("", fmt.Errorf("list packs: %w", err))
-			return
-		}
-		for _, folder := range folders {
-			if len(folder) != 2 {
-				continue
-			}
-			names, err := s.names(filepath.Join(s.opt.Packs, folder))
-			if err != nil {
-				yield("", fmt.Errorf("list packs: %w", err))
-				return
-			}
-			for _, name := range names {
-				if !yield(filepath.Join(folder, name), nil) {
-					return
-				}
-			}
-		}
-	}
 }
 
 func (s *Store) names(dir string) ([]string, error) {
@@ -73,9 +48,9 @@ func (s *Store) names(dir string) ([]string, error) {
 	return names, err
 }
 
-func packName(path string) (objects.ID, bool) {
-	id, err := objects.ParseID(strings.TrimSuffix(filepath.Base(path), ".pack"))
-	return id, err == nil && PackPath(id) == path
+func packName(name string) (objects.ID, bool) {
+	id, err := objects.ParseID(strings.TrimSuffix(name, ".pack"))
+	return id, err == nil && PackPath(id) == name
 }
 
 // Adopt records in the database what lies in packs that it does not know: what
@@ -214,6 +189,7 @@ type lostObjects struct {
 	once  sync.Once
 	err   error
 	where map[objects.ID]pack.Place
+	found atomic.Int64 // how many were asked for and found
 }
 
 // getLost looks for an object in the packs themselves.
@@ -231,8 +207,16 @@ func (s *Store) getLost(ctx context.Context, id objects.ID) (objects.Object, err
 		return objects.Object{}, err
 	}
 	defer release()
-	return r.ReadRecord(ctx, place, id, s.packs.open)
+	o, err := r.ReadRecord(ctx, place, id, s.packs.open)
+	if err == nil {
+		s.lost.found.Add(1)
+	}
+	return o, err
 }
+
+// Lost returns how many objects were found only in the packs, the database
+// having no record of them, or a damaged one. Mend records them.
+func (s *Store) Lost() int64 { return s.lost.found.Load() }
 
 func (s *Store) scanPacks(ctx context.Context) (map[objects.ID]pack.Place, error) {
 	ids, err := s.Packs()

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/mlvc/mlvc/objects"
@@ -104,18 +103,10 @@ func (b *batch) seal(ctx context.Context, opt Options, typ pack.Type) {
 // publish gives a sealed pack its final name, durably. A pack of the same name
 // has the same bytes: it is kept.
 func publish(opt Options, temp string, id objects.ID) error {
-	final := filepath.Join(opt.Packs, PackPath(id))
-	if err := opt.FS.Mkdir(filepath.Dir(final), 0o777); err == nil {
-		if err := opt.FS.SyncDir(opt.Packs); err != nil {
-			return err
-		}
-	} else if !errors.Is(err, os.ErrExist) {
+	if err := opt.FS.Rename(temp, filepath.Join(opt.Packs, PackPath(id))); err != nil {
 		return err
 	}
-	if err := opt.FS.Rename(temp, final); err != nil {
-		return err
-	}
-	return opt.FS.SyncDir(filepath.Dir(final))
+	return opt.FS.SyncDir(opt.Packs)
 }
 
 // record waits for the batch's packs and writes its records to the database.
@@ -134,17 +125,23 @@ func (b *batch) record(ctx context.Context, db kv.DB) error {
 		return nil
 	}
 	var next uint32
+	var marks bool
 	err := db.View(ctx, func(r kv.Reader) (err error) {
+		if marks, err = has(r, marksKey); err != nil {
+			return err
+		}
 		next, err = nextNumber(r)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return db.Update(ctx, func(w kv.Writer) error { return b.writeRecords(w, next) })
+	return db.Update(ctx, func(w kv.Writer) error { return b.writeRecords(w, next, marks) })
 }
 
-func (b *batch) writeRecords(w kv.Writer, next uint32) error {
+// writeRecords writes the batch's records. With marks, what was put again loses
+// its mark.
+func (b *batch) writeRecords(w kv.Writer, next uint32, marks bool) error {
 	numbers := make(map[*openPack]uint32, len(b.packs))
 	for _, p := range b.packs {
 		numbers[p] = next
@@ -165,6 +162,11 @@ func (b *batch) writeRecords(w kv.Writer, next uint32) error {
 		}
 		if err := w.Set(key, value); err != nil {
 			return err
+		}
+		if marks {
+			if err := w.Delete(idKey(markPrefix, id)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

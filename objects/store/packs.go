@@ -3,6 +3,8 @@ package store
 import (
 	"container/list"
 	"context"
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"sync"
 
@@ -23,6 +25,7 @@ type packCache struct {
 	byID    map[objects.ID]*cachedPack
 	recent  *list.List // of *cachedPack, most recent first
 	numbers map[uint32]objects.ID
+	seen    map[objects.ID]bool // packs that were there
 }
 
 type cachedPack struct {
@@ -33,12 +36,13 @@ type cachedPack struct {
 	evicted bool
 }
 
-func newPackCache(fs vfs.FS, dir string) *packCache {
+func newPackCache(fsys vfs.FS, dir string) *packCache {
 	return &packCache{
-		fs: fs, dir: dir,
+		fs: fsys, dir: dir,
 		byID:    make(map[objects.ID]*cachedPack),
 		recent:  list.New(),
 		numbers: make(map[uint32]objects.ID),
+		seen:    make(map[objects.ID]bool),
 	}
 }
 
@@ -94,9 +98,25 @@ func (c *packCache) evict(p *cachedPack) {
 func (c *packCache) forget(id objects.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	delete(c.seen, id)
 	if p := c.byID[id]; p != nil {
 		c.evict(p)
 	}
+}
+
+// exists reports whether the pack's file is there; it looks once.
+func (c *packCache) exists(id objects.ID) (bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.seen[id] {
+		return true, nil
+	}
+	_, err := c.fs.Lstat(filepath.Join(c.dir, PackPath(id)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	c.seen[id] = err == nil
+	return err == nil, err
 }
 
 func (c *packCache) number(n uint32) (objects.ID, bool) {

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 
 	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/kv"
 	"github.com/mlvc/mlvc/objects/pack"
 	"github.com/mlvc/mlvc/objects/vfs"
 )
@@ -21,10 +22,19 @@ func (s *Store) Put(ctx context.Context, o objects.Object) (objects.ID, error) {
 	if err != nil || held[0] {
 		return id, err
 	}
-	if len(o.Data) > objects.MaxObject {
-		return id, fmt.Errorf("%v of %d bytes is larger than an object may be (%d)", o.Kind, len(o.Data), objects.MaxObject)
+	if limit := maxSize(o.Kind); len(o.Data) > limit {
+		return id, fmt.Errorf("%v of %d bytes is larger than one may be (%d)", o.Kind, len(o.Data), limit)
 	}
 	return id, s.add(ctx, o, pack.Compress(id, o), nil)
+}
+
+// maxSize is the most bytes that an object may have; metadata must fit into a
+// value of the database beside its header.
+func maxSize(k objects.Kind) int {
+	if k.IsMeta() {
+		return kv.MaxValue - 16
+	}
+	return objects.MaxObject
 }
 
 // PutDelta is Put for a chunk that resembles the concatenation of the chunks

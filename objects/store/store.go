@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"sync"
 
 	"github.com/mlvc/mlvc/objects"
@@ -40,7 +39,7 @@ type Store struct {
 	stats   Stats
 	failed  error // the first error of writing; final
 
-	lost lostObjects // objects found in packs that the database lacks
+	lost *lostObjects // objects found in packs that the database lacks
 }
 
 // Stats count what a store has written since it was opened.
@@ -59,6 +58,7 @@ func Open(opt Options) *Store {
 		opt:     opt,
 		packs:   newPackCache(opt.FS, opt.Packs),
 		current: newBatch(),
+		lost:    new(lostObjects),
 	}
 }
 
@@ -79,12 +79,10 @@ func (s *Store) Stats() Stats {
 	return s.stats
 }
 
-// PackPath is where the pack of that ID lies below the folder of packs:
-// "ab/abcd….pack", by the first byte of its ID.
-func PackPath(id objects.ID) string {
-	name := id.String()
-	return filepath.Join(name[:2], name+".pack")
-}
+// PackPath is the name of the pack of that ID in the folder of packs. There is
+// no fan-out: at 64 MiB a pack a terabyte is 16,000 names, which file systems
+// and buckets hold with ease, and every folder would cost a block.
+func PackPath(id objects.ID) string { return id.String() + ".pack" }
 
 // Get implements objects.Getter. A record that the database lacks or that is
 // damaged is looked for in the packs themselves, which are the truth.
@@ -93,12 +91,20 @@ func (s *Store) Get(ctx context.Context, id objects.ID) (objects.Object, error) 
 		return o, err
 	}
 	o, err := s.getRecorded(ctx, id)
+	if errors.Is(err, fs.ErrNotExist) {
+		// gc moved it to another pack between the look-up and the read.
+		o, err = s.getRecorded(ctx, id)
+	}
 	switch {
 	case err == nil:
 		return o, nil
 	case errors.Is(err, objects.ErrNotFound), errors.Is(err, objects.ErrCorrupt), errors.Is(err, kv.ErrDamaged):
-		if found, err2 := s.getLost(ctx, id); err2 == nil {
+		found, lostErr := s.getLost(ctx, id)
+		if lostErr == nil {
 			return found, nil
+		}
+		if errors.Is(err, objects.ErrNotFound) && errors.Is(lostErr, objects.ErrCorrupt) {
+			return objects.Object{}, lostErr // it is there, and damaged
 		}
 	}
 	return objects.Object{}, err
@@ -114,6 +120,11 @@ func (s *Store) getRecorded(ctx context.Context, id objects.ID) (objects.Object,
 		return decodeMeta(id, rec.meta)
 	}
 	return s.readChunk(ctx, id, rec.place)
+}
+
+// GetRecorded is Get that does not look for an object that the database lacks.
+func (s *Store) GetRecorded(ctx context.Context, id objects.ID) (objects.Object, error) {
+	return s.getRecorded(ctx, id)
 }
 
 // readChunk reads and verifies the chunk that lies at a place.
@@ -215,7 +226,8 @@ func (s *Store) Missing(ctx context.Context, ids []objects.ID) ([]objects.ID, er
 	return missing, nil
 }
 
-// held says which of ids are pending or recorded and not marked by gc.
+// held says which of ids are pending, or recorded and not marked by gc. A chunk
+// whose pack is not there is not held: it is stored again.
 func (s *Store) held(ctx context.Context, ids []objects.ID) ([]bool, error) {
 	held := make([]bool, len(ids))
 	pending := 0
@@ -248,13 +260,8 @@ func (s *Store) held(ctx context.Context, ids []objects.ID) ([]bool, error) {
 					continue
 				}
 			}
-			if held[i], err = has(r, idKey(chunkPrefix, id)); err != nil {
+			if held[i], err = s.recorded(r, id); err != nil {
 				return err
-			}
-			if !held[i] {
-				if held[i], err = has(r, idKey(objectPrefix, id)); err != nil {
-					return err
-				}
 			}
 		}
 		return nil
@@ -265,10 +272,37 @@ func (s *Store) held(ctx context.Context, ids []objects.ID) ([]bool, error) {
 	return held, nil
 }
 
+// recorded says whether the database has a record of id that can be right.
+func (s *Store) recorded(r kv.Reader, id objects.ID) (bool, error) {
+	value, err := r.Get(idKey(chunkPrefix, id))
+	if errors.Is(err, kv.ErrNotFound) {
+		return has(r, idKey(objectPrefix, id))
+	}
+	if err != nil {
+		return false, err
+	}
+	loc, err := decodeLocation(id, value)
+	if err != nil {
+		return false, nil //nolint:nilerr // a damaged record is as good as none
+	}
+	packID, err := s.packID(r, loc.Pack)
+	if err != nil {
+		return false, nil //nolint:nilerr // a pack that is not recorded
+	}
+	return s.packs.exists(packID)
+}
+
 func has(r kv.Reader, key []byte) (bool, error) {
 	_, err := r.Get(key)
 	if errors.Is(err, kv.ErrNotFound) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, kv.ErrNotFound) {
+		return nil
+	}
+	return err
 }

@@ -194,7 +194,7 @@ func TestDamage(t *testing.T) {
 	if err := s.Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join(p.dir, "packs", "*", "*.pack"))
+	files, err := filepath.Glob(filepath.Join(p.dir, "packs", "*.pack"))
 	if err != nil || len(files) != 2 {
 		t.Fatalf("%d packs, %v", len(files), err)
 	}

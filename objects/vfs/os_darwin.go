@@ -19,10 +19,16 @@ func chtimes(name string, mtime time.Time) error {
 	})
 }
 
-// chtimesFile keeps microseconds only, and sets the access time too.
-func chtimesFile(f *os.File, mtime time.Time) error {
+// futimes keeps microseconds only, and sets the access time too.
+func futimes(fd int, mtime time.Time) error {
 	tv := unix.NsecToTimeval(mtime.UnixNano())
-	return retry(func() error { return unix.Futimes(int(f.Fd()), []unix.Timeval{tv, tv}) })
+	return retry(func() error { return unix.Futimes(fd, []unix.Timeval{tv, tv}) })
+}
+
+// fsync also makes the drive write its cache, which fsync does not here.
+func fsync(fd int) error {
+	_, err := unix.FcntlInt(uintptr(fd), unix.F_FULLFSYNC, 0)
+	return err
 }
 
 // syncFS asks for everything to be written and then waits for the drive by a

@@ -18,11 +18,11 @@ func chtimes(name string, mtime time.Time) error {
 	})
 }
 
-func chtimesFile(f *os.File, mtime time.Time) error {
+// futimes has no path: it is about the file that is open, as futimens is.
+func futimes(fd int, mtime time.Time) error {
 	ts := [2]unix.Timespec{{Nsec: unix.UTIME_OMIT}, timespec(mtime)}
 	return retry(func() error {
-		// No path: the file that is open, as futimens does.
-		_, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, f.Fd(), 0,
+		_, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0,
 			uintptr(unsafe.Pointer(&ts[0])), 0, 0, 0)
 		if errno != 0 {
 			return errno
@@ -30,6 +30,8 @@ func chtimesFile(f *os.File, mtime time.Time) error {
 		return nil
 	})
 }
+
+func fsync(fd int) error { return unix.Fsync(fd) }
 
 func syncFS(name string) error {
 	f, err := os.Open(name)

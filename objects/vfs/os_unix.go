@@ -4,7 +4,6 @@ package vfs
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -18,10 +17,6 @@ var errInvalid = unix.EINVAL
 
 func isNoSpace(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
-}
-
-func openFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
-	return os.OpenFile(name, flag, perm)
 }
 
 func rename(oldname, newname string) error { return os.Rename(oldname, newname) }
@@ -45,14 +40,6 @@ func (osFS) OpenDir(name string) (Dir, error) {
 		return nil, pathError("open", name, err)
 	}
 	return newDir(fd, name), nil
-}
-
-func statFile(f *os.File) (Stat, error) {
-	var st unix.Stat_t
-	if err := retry(func() error { return unix.Fstat(int(f.Fd()), &st) }); err != nil {
-		return Stat{}, err
-	}
-	return fromSys(&st), nil
 }
 
 // fromSys converts; the conversions are of different widths on each system.
@@ -102,32 +89,6 @@ func free(name string) (int64, error) {
 		return 0, err
 	}
 	return int64(st.Bavail) * int64(st.Bsize), nil //nolint:unconvert // widths differ by system
-}
-
-func nextData(f *os.File, offset, size int64) (start, end int64, err error) {
-	here, err := f.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer func() {
-		if _, serr := f.Seek(here, io.SeekStart); err == nil {
-			err = serr
-		}
-	}()
-	start, err = f.Seek(offset, unix.SEEK_DATA)
-	switch {
-	case errors.Is(err, unix.ENXIO): // only a hole follows
-		return size, size, nil
-	case errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOTSUP):
-		return offset, size, nil
-	case err != nil:
-		return 0, 0, err
-	}
-	end, err = f.Seek(start, unix.SEEK_HOLE)
-	if err != nil {
-		return 0, 0, err
-	}
-	return start, min(end, max(size, start)), nil
 }
 
 // retry repeats a call that a signal interrupted.

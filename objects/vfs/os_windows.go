@@ -26,7 +26,7 @@ func isNoSpace(err error) bool {
 
 // openFile shares everything, so that an open file can be replaced or removed
 // as on other systems.
-func openFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
+func openFile(name string, flag int, perm fs.FileMode) (*osFile, error) {
 	h, err := createFile(name, flag, perm)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
@@ -49,7 +49,7 @@ func openFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
 			return nil, err
 		}
 	}
-	return f, nil
+	return &osFile{f}, nil
 }
 
 func createFile(name string, flag int, perm fs.FileMode) (windows.Handle, error) {
