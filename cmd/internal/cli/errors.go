@@ -225,6 +225,9 @@ func explainName(err error) (failure, bool) {
 		}
 		return failure{Code: "neither", Hint: hint, Exit: ExitNotFound}, true
 	}
+	if e, ok := errors.AsType[*revision.UnknownError](err); ok && e.Text == "HEAD" {
+		return failure{Code: "no_commit", Message: "there is no commit yet", Hint: `make the first one with "mlvc commit -m MESSAGE"`, Exit: ExitNotFound}, true
+	}
 	if e, ok := errors.AsType[*revision.UnknownError](err); ok {
 		f := failure{Code: "unknown_revision", Message: fmt.Sprintf("%s: no such revision", quoted(e.Text)), Exit: ExitNotFound}
 		if f.Hint = `"mlvc log --all", "mlvc branch" and "mlvc tag" list what there is; "mlvc help revisions" how to name it`; len(e.Near) > 0 {
