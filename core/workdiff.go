@@ -58,6 +58,9 @@ func (r *Repo) workDiff(ctx context.Context, h head, paths []string) (*workDiff,
 	if err != nil {
 		return nil, err
 	}
+	if len(paths) == 0 {
+		paths = nil // for package worktree, which takes an empty list at its word
+	}
 	return &workDiff{repo: r, head: h, rules: rules, paths: paths, index: index}, nil
 }
 
