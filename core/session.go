@@ -48,12 +48,13 @@ func (s *session) prepare(ctx context.Context) error {
 	if err := s.sweepTemp(); err != nil {
 		return fmt.Errorf("sweep %s: %w", s.tempPath(), err)
 	}
-	if _, err := s.store.Adopt(ctx, func(id objects.ID, err error) {
-		s.env.Events.Warn(Warning{Code: "damaged_pack", Message: fmt.Sprintf("pack %s cannot be read: %v (run \"mlvc doctor\")", id.Short(), err)})
-	}); err != nil {
+	if err := s.adoptLost(ctx); err != nil {
 		return err
 	}
-	return s.reload(ctx)
+	if err := s.reload(ctx); err != nil {
+		return err
+	}
+	return s.mendLost(ctx)
 }
 
 // reload reads the current view and where HEAD stands.

@@ -75,6 +75,9 @@ func (s *session) openSnapshot(ctx context.Context, opt snapshotOptions) (*snaps
 	if err != nil {
 		return nil, err
 	}
+	if len(opt.Paths) == 0 {
+		opt.Paths = nil // for package worktree, which takes an empty list at its word
+	}
 	p := &snapshot{session: s, opt: opt, tree: s.head.Tree, index: index}
 	p.reader = newReader(p)
 	return p, nil
