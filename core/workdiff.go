@@ -53,9 +53,6 @@ func (r *Repo) workDiff(ctx context.Context, h head, paths []string) (*workDiff,
 		r.env.Events.Warn(Warning{Code: "rules", Path: RulesFile, Message: err.Error()})
 		rules = DefaultRules()
 	}
-	if err := r.checkPaths(ctx, h.Tree, paths); err != nil {
-		return nil, err
-	}
 	index, err := r.loadIndex(ctx, h.Tree)
 	if err != nil {
 		return nil, err
