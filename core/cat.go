@@ -73,15 +73,12 @@ func (r *Repo) entryAt(ctx context.Context, spec string) (worktree.TreeEntry, er
 	if ok && e.Mode != objects.ModeDir {
 		return worktree.TreeEntry{Path: path, Entry: e}, nil
 	}
-	folder, err := r.differsIn(ctx, objects.ID{}, tree, ranges{below(path)})
-	if path == "." {
-		folder = true
+	folder, err := r.inTree(ctx, tree, path)
+	switch {
+	case err != nil:
+		return worktree.TreeEntry{}, err
+	case folder || path == ".":
+		return worktree.TreeEntry{}, &FolderError{Rev: rev, Path: path}
 	}
-	if err == nil && (ok || folder) {
-		err = &FolderError{Rev: rev, Path: path}
-	}
-	if err == nil {
-		err = &NotInTreeError{Rev: rev, Path: path}
-	}
-	return worktree.TreeEntry{}, err
+	return worktree.TreeEntry{}, &NotInTreeError{Rev: rev, Path: path}
 }

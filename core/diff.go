@@ -231,11 +231,7 @@ func (d *Difference) changes(ctx context.Context) worktree.Changes {
 	}
 	committed = d.repo.diffIn(ctx, d.From.tree, d.head.Tree, d.ranges)
 	return func(yield func(worktree.Change, error) bool) {
-		var paths []string
-		if len(d.opt.Paths) > 0 {
-			paths = d.opt.Paths
-		}
-		w, err := d.repo.workDiff(ctx, d.head, paths)
+		w, err := d.openWork(ctx)
 		if err != nil {
 			yield(worktree.Change{}, err)
 			return
@@ -254,6 +250,28 @@ func (d *Difference) changes(ctx context.Context) worktree.Changes {
 			yield(worktree.Change{}, err)
 		}
 	}
+}
+
+// openWork begins to compare the working tree with the head. It fails with a
+// *NoPathError for a path that neither has, nor the old side.
+func (d *Difference) openWork(ctx context.Context) (*workDiff, error) {
+	paths, err := cleanPaths(d.opt.Paths)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range paths {
+		old, err := d.repo.inTree(ctx, d.From.tree, p)
+		if err == nil && !old {
+			err = d.repo.checkPaths(ctx, d.head.Tree, []string{p})
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(paths) == 0 {
+		paths = nil // everything, where an empty list would be nothing
+	}
+	return d.repo.workDiff(ctx, d.head, paths)
 }
 
 // told is a change of the working tree as a diff tells it: nothing where the

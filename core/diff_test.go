@@ -97,6 +97,17 @@ func TestDiffOfWorkingTree(t *testing.T) {
 			t.Errorf("%+v: %s", c.opt, diff)
 		}
 	}
+	r := d.open()
+	x, err := r.Diff(t.Context(), core.DiffOptions{Paths: []string{"nothing"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var none *core.NoPathError
+	for _, err := range x.Changes(t.Context()) {
+		if !errors.As(err, &none) {
+			t.Errorf("of a path that is nowhere: %v", err)
+		}
+	}
 	_, sum := d.diff(core.DiffOptions{From: "HEAD~1"})
 	want := core.DiffSummary{Added: 3, Removed: 2, Mode: 1, AddedBytes: 39, RemovedBytes: 24}
 	if sum != want {

@@ -93,11 +93,13 @@ func (r *Repo) Ls(ctx context.Context, opt LsOptions) iter.Seq2[ListEntry, error
 	}
 }
 
+// lsPaths are the paths that are listed, each once; those below others too,
+// since what lies in a folder is not listed with the folder above it.
 func lsPaths(paths []string) ([]string, error) {
 	if len(paths) == 0 {
 		return []string{"."}, nil
 	}
-	var clean []string
+	clean := make([]string, 0, len(paths))
 	for _, p := range paths {
 		c, err := cleanPath(p)
 		if err != nil {
@@ -127,7 +129,7 @@ func (l *lister) tell(e ListEntry) {
 // path lists one file, or what lies in one folder.
 func (l *lister) path(ctx context.Context, path string) error {
 	if path == "." {
-		return l.folder(ctx, "", keyRange{})
+		return l.folder(ctx, "", span{})
 	}
 	e, ok, err := l.repo.lookUp(ctx, l.tree, path)
 	if err != nil {
@@ -141,7 +143,7 @@ func (l *lister) path(ctx context.Context, path string) error {
 }
 
 // folder lists a range, whose keys all begin with the prefix.
-func (l *lister) folder(ctx context.Context, prefix string, k keyRange) error {
+func (l *lister) folder(ctx context.Context, prefix string, k span) error {
 	for {
 		rest, err := l.run(ctx, prefix, k)
 		if err != nil || rest == "" || l.stopped {
@@ -157,7 +159,7 @@ const seekAfter = 256
 
 // run lists a range to its end, or to the end of a folder that is not worth
 // reading: rest is where what follows it begins.
-func (l *lister) run(ctx context.Context, prefix string, k keyRange) (rest string, err error) {
+func (l *lister) run(ctx context.Context, prefix string, k span) (rest string, err error) {
 	var folder ListEntry // under way; no path: none
 	for e, err := range l.repo.entriesIn(ctx, l.tree, ranges{k}) {
 		if err != nil {

@@ -41,7 +41,8 @@ type workDiff struct {
 	refresh []worktree.Update
 }
 
-// workDiff prepares a comparison; the caller closes it.
+// workDiff prepares a comparison; the caller closes it. Whether there are such
+// paths at all is for the caller to check.
 func (r *Repo) workDiff(ctx context.Context, h head, paths []string) (*workDiff, error) {
 	rules, err := readRules(r.env.FS, r.root)
 	if err != nil {
