@@ -13,6 +13,7 @@ import (
 
 	"github.com/mlvc/mlvc/core"
 	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/refs"
 )
 
 func (d *data) undo(op string) (core.UndoResult, error) {
@@ -61,6 +62,43 @@ func TestUndo(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	d.save(files{"a": "3"})
+}
+
+// Names that cannot move refuse the work before a file changes.
+func TestUndoOfWhatMovedSince(t *testing.T) {
+	d := newData(t)
+	d.save(files{"a": "1"})
+	d.save(files{"a": "2"})
+	d.checkout("HEAD~1")
+	op, err := with(d, func(r *core.Repo) (core.OpInfo, error) { return r.OpShow(t.Context(), "@") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.save(files{"a": "3"})
+	if _, err := d.undo(op.ID.String()); !errors.Is(err, refs.ErrMoved) {
+		t.Errorf("got %v", err)
+	}
+	_, err = with(d, func(r *core.Repo) (core.CheckoutResult, error) {
+		return r.Switch(t.Context(), core.SwitchOptions{Branch: "main/sub", Create: true, Start: "main"})
+	})
+	if !errors.Is(err, refs.ErrClash) {
+		t.Errorf("got %v", err)
+	}
+	d.want(files{"a": "3"})
+	if st, _ := d.status(); st.Unfinished != nil || !st.Clean {
+		t.Errorf("%+v", st)
+	}
+	// To go back to the names of before takes the files along.
+	_, err = with(d, func(r *core.Repo) (core.UndoResult, error) {
+		return r.OpRestore(t.Context(), core.UndoOptions{Op: op.Prev.String()})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.want(files{"a": "2"})
+	if st, _ := d.status(); st.Branch != "main" || !st.Clean {
+		t.Errorf("%+v", st)
+	}
 }
 
 func TestUndoPastWhatGCKeeps(t *testing.T) {
