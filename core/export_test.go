@@ -1,12 +1,15 @@
 package core
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/content"
+	"github.com/mlvc/mlvc/objects/kv"
 )
 
 // StoreUnnamed stores a file as an interrupted commit does: nothing names it.
@@ -29,4 +32,56 @@ func (r *Repo) StoreUnnamed(ctx context.Context, name string) (err error) {
 		return err
 	}
 	return r.store.Sync(ctx)
+}
+
+// LoseRecords removes one in n of the database's records of objects.
+func (r *Repo) LoseRecords(ctx context.Context, n int) error {
+	var keys [][]byte
+	err := r.db.View(ctx, func(kr kv.Reader) error {
+		i := 0
+		return kr.Scan(nil, nil, func(key, _ []byte) (bool, error) {
+			if len(key) == 33 && (key[0] == 'o' || key[0] == 'c') {
+				if i++; i%n == 0 {
+					keys = append(keys, bytes.Clone(key))
+				}
+			}
+			return true, nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return r.db.Update(ctx, func(w kv.Writer) error {
+		for _, key := range keys {
+			if err := w.Delete(key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Answers returns what Get and Missing say of every object that the packs have.
+func (r *Repo) Answers(ctx context.Context) (map[objects.ID]string, error) {
+	all := make(map[objects.ID]string)
+	err := r.db.View(ctx, func(kr kv.Reader) error {
+		return kr.Scan(nil, nil, func(key, _ []byte) (bool, error) {
+			if len(key) == 33 && (key[0] == 'o' || key[0] == 'c') {
+				all[objects.ID(key[1:])] = ""
+			}
+			return true, nil
+		})
+	})
+	for id := range all {
+		o, err := r.store.GetRecorded(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		missing, err := r.store.Missing(ctx, []objects.ID{id})
+		if err != nil {
+			return nil, err
+		}
+		all[id] = fmt.Sprint(o.Kind, len(missing), string(o.Data))
+	}
+	return all, err
 }

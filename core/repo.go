@@ -79,10 +79,7 @@ func Open(ctx context.Context, env Env, dir string) (*Repo, error) {
 }
 
 func (r *Repo) openStore() error {
-	db, err := badgerkv.Open(r.dbPath(), badgerkv.Options{
-		Wait: max(r.env.Wait, 10*time.Second),
-		Free: r.env.FS.Free,
-	})
+	db, err := badgerkv.Open(r.dbPath(), r.dbOptions())
 	if err != nil {
 		return err
 	}
@@ -92,6 +89,10 @@ func (r *Repo) openStore() error {
 		Packs: filepath.Join(r.dir, "packs"), Temp: r.tempPath(),
 	})
 	return nil
+}
+
+func (r *Repo) dbOptions() badgerkv.Options {
+	return badgerkv.Options{Wait: max(r.env.Wait, 10*time.Second), Free: r.env.FS.Free}
 }
 
 func (r *Repo) dbPath() string    { return filepath.Join(r.dir, "db") }

@@ -227,3 +227,79 @@ func (c *packCheck) records(ctx context.Context) error {
 		return nil
 	}, nothing)
 }
+
+// PackState says how the packs that are there and those that the database
+// knows differ.
+type PackState struct {
+	Packs   int
+	Bytes   int64
+	Unknown []objects.ID         // there, not known: Adopt takes them up
+	Missing map[objects.ID]int64 // known, not there: how many chunks lie in each
+}
+
+// PackState compares the folder of packs with the database.
+func (s *Store) PackState(ctx context.Context) (PackState, error) {
+	st := PackState{Missing: make(map[objects.ID]int64)}
+	ids, err := s.Packs()
+	if err != nil {
+		return st, err
+	}
+	there := make(map[objects.ID]bool, len(ids))
+	for _, id := range ids {
+		there[id] = true
+		if stat, err := s.opt.FS.Lstat(filepath.Join(s.opt.Packs, PackPath(id))); err == nil {
+			st.Bytes += stat.Size
+		}
+	}
+	st.Packs = len(ids)
+	if st.Unknown, err = s.unknownPacks(ctx, ids); err != nil {
+		return st, err
+	}
+	c := &packCheck{s: s, numbers: make(map[uint32]objects.ID)}
+	if err := c.readNumbers(ctx); err != nil {
+		return st, err
+	}
+	for _, id := range c.numbers {
+		if !there[id] {
+			st.Missing[id] = 0
+		}
+	}
+	if len(st.Missing) == 0 {
+		return st, nil
+	}
+	return st, s.scan(ctx, chunkPrefix, func(id objects.ID, value []byte) error {
+		if loc, err := decodeLocation(id, value); err == nil {
+			if packID := c.numbers[loc.Pack]; !there[packID] {
+				st.Missing[packID]++
+			}
+		}
+		return nil
+	}, func() error { return nil })
+}
+
+// OfKind lists the objects of a kind of metadata that lie in readable packs.
+func (s *Store) OfKind(ctx context.Context, kind objects.Kind) ([]objects.ID, error) {
+	packs, err := s.Packs()
+	if err != nil {
+		return nil, err
+	}
+	var ids []objects.ID
+	for _, id := range packs {
+		x, err := s.index(ctx, id)
+		if unreadable(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if x.Type != pack.TypeMeta {
+			continue
+		}
+		for rec := range x.Records() {
+			if rec.Kind == kind {
+				ids = append(ids, rec.ID)
+			}
+		}
+	}
+	return ids, nil
+}

@@ -9,21 +9,38 @@ import (
 	"github.com/mlvc/mlvc/objects/pack"
 )
 
-// Recorded counts the recorded objects that are live.
+// Recorded counts the objects that are live, and recorded in a way that can be
+// right: a chunk in a pack that is there.
 func (s *Store) Recorded(ctx context.Context, live *Live) (int, error) {
-	n := 0
-	for _, prefix := range [][]byte{objectPrefix, chunkPrefix} {
-		err := s.scan(ctx, prefix, func(id objects.ID, _ []byte) error {
-			if live.has(id) {
-				n++
-			}
-			return nil
-		}, func() error { return nil })
-		if err != nil {
-			return n, err
-		}
+	c := &packCheck{s: s, numbers: make(map[uint32]objects.ID)}
+	if err := c.readNumbers(ctx); err != nil {
+		return 0, err
 	}
-	return n, nil
+	nothing := func() error { return nil }
+	n := 0
+	err := s.scan(ctx, objectPrefix, func(id objects.ID, _ []byte) error {
+		if live.has(id) {
+			n++
+		}
+		return nil
+	}, nothing)
+	if err != nil {
+		return n, err
+	}
+	return n, s.scan(ctx, chunkPrefix, func(id objects.ID, value []byte) error {
+		if !live.has(id) {
+			return nil
+		}
+		loc, err := decodeLocation(id, value)
+		if err != nil {
+			return nil //nolint:nilerr // not right
+		}
+		there, err := s.packs.exists(c.numbers[loc.Pack])
+		if there {
+			n++
+		}
+		return err
+	}, nothing)
 }
 
 // Mend records what lies readable in a pack and has no record in the database,

@@ -1,0 +1,302 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/kv"
+	"github.com/mlvc/mlvc/objects/vfs"
+	"github.com/mlvc/mlvc/refs"
+)
+
+// Severity says how much a finding matters.
+type Severity string
+
+// The severities.
+const (
+	SeverityInfo    Severity = "info"    // nothing need be done
+	SeverityWarning Severity = "warning" // something does not work as it might
+	SeverityError   Severity = "error"   // something does not work
+)
+
+// Finding is one thing that doctor found.
+type Finding struct {
+	Severity Severity `json:"severity"`
+	Code     string   `json:"code"`
+	What     string   `json:"what"`
+	Do       string   `json:"do,omitempty"` // the command, or what else helps
+	Fixed    bool     `json:"fixed,omitempty"`
+}
+
+// DoctorOptions say what doctor may change.
+type DoctorOptions struct {
+	// Rebuild makes the database anew from the packs.
+	Rebuild bool
+	// Fix writes a lost pointer, takes up unknown packs and records again what
+	// the database lost.
+	Fix bool
+	// Operation is the one that a lost pointer is to name, where more than one
+	// comes into question.
+	Operation objects.ID
+}
+
+// DoctorResult is what doctor found in one repository.
+type DoctorResult struct {
+	Root     string    `json:"root"`
+	Findings []Finding `json:"findings"`
+	Packs    int       `json:"packs"`
+	Bytes    int64     `json:"bytes"`             // of packs
+	Rebuilt  int       `json:"rebuilt,omitempty"` // packs that the new database was made from
+}
+
+// Bad returns how many findings are errors that were not fixed.
+func (r DoctorResult) Bad() int {
+	n := 0
+	for _, f := range r.Findings {
+		if f.Severity == SeverityError && !f.Fixed {
+			n++
+		}
+	}
+	return n
+}
+
+// Doctor looks what is wrong with the repository that dir is in and with the
+// machine, and says what to do. It opens even what Open refuses. It changes
+// only what the options allow, and returns an error only if it cannot look.
+func Doctor(ctx context.Context, env Env, dir string, opt DoctorOptions) (DoctorResult, error) {
+	root, err := findRoot(env.FS, dir)
+	if err != nil {
+		return DoctorResult{}, err
+	}
+	d := &doctor{env: env, opt: opt, dir: filepath.Join(root, Dir), res: DoctorResult{Root: root, Findings: []Finding{}}}
+	if !d.checkFormat() {
+		return d.res, nil
+	}
+	d.checkConfig()
+	d.checkRules(root)
+	d.checkMachine(root)
+	r := &Repo{env: env, root: root, dir: d.dir, config: d.config}
+	if err := r.openStore(); err != nil {
+		return d.res, err
+	}
+	r.pointer = refs.NewFilePointer(env.FS, r.pointerPath())
+	d.repo = r
+	err = d.repository(ctx)
+	return d.res, errors.Join(err, r.Close())
+}
+
+// doctor is one examination.
+type doctor struct {
+	env    Env
+	opt    DoctorOptions
+	dir    string
+	config Config
+	repo   *Repo
+	res    DoctorResult
+}
+
+func (d *doctor) find(severity Severity, code, do, what string, args ...any) *Finding {
+	d.res.Findings = append(d.res.Findings, Finding{Severity: severity, Code: code, Do: do, What: fmt.Sprintf(what, args...)})
+	return &d.res.Findings[len(d.res.Findings)-1]
+}
+
+// repository examines what is in `.mlvc`, and repairs it as far as allowed.
+func (d *doctor) repository(ctx context.Context) (err error) {
+	locked := d.checkLock()
+	if d.opt.Fix || d.opt.Rebuild {
+		l, err := acquireLock(ctx, d.env, d.dir)
+		if err != nil {
+			return err
+		}
+		defer func() { err = firstError(err, l.release()) }()
+		s := &session{Repo: d.repo, lock: l}
+		if err := s.sweepTemp(); err != nil {
+			return err
+		}
+		if d.opt.Rebuild {
+			if d.res.Rebuilt, err = s.rebuild(ctx); err != nil {
+				return err
+			}
+		}
+		if d.opt.Fix {
+			if err := d.mend(ctx, s); err != nil {
+				return err
+			}
+		}
+	}
+	sound, err := d.checkDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	if sound {
+		if err := d.checkPacks(ctx); err != nil {
+			return err
+		}
+	}
+	if err := d.checkPointer(ctx); err != nil {
+		return err
+	}
+	return d.checkRest(locked)
+}
+
+// mend makes the database right.
+func (d *doctor) mend(ctx context.Context, s *session) error {
+	if err := s.adoptLost(ctx); err != nil {
+		return err
+	}
+	n, err := s.store.Mend(ctx, nil)
+	if errors.Is(err, kv.ErrDamaged) {
+		d.res.Rebuilt, err = s.rebuild(ctx)
+	}
+	if err == nil && n > 0 {
+		d.find(SeverityWarning, "records_lost", "", "the database had lost %s; the packs have them", count(n, "object")).Fixed = true
+	}
+	return err
+}
+
+func (d *doctor) checkDatabase(ctx context.Context) (bool, error) {
+	const rebuild = "mlvc doctor --rebuild"
+	err := d.repo.db.View(ctx, func(r kv.Reader) error {
+		return r.Scan(nil, nil, func(_, _ []byte) (bool, error) { return false, ctx.Err() })
+	})
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, kv.ErrDamaged):
+		d.find(SeverityError, "database_damaged", rebuild, "%v; the packs can make it anew", err)
+	case errors.Is(err, kv.ErrBusy):
+		d.find(SeverityWarning, "database_busy", "wait until the other mlvc has ended", "%v", err)
+	case errors.Is(err, vfs.ErrNoSpace):
+		d.find(SeverityError, "disk_full", "make room on the disk", "%v", err)
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	default:
+		d.find(SeverityError, "database_unreadable", rebuild, "%v", err)
+	}
+	return false, nil
+}
+
+func (d *doctor) checkPacks(ctx context.Context) error {
+	st, err := d.repo.store.PackState(ctx)
+	if errors.Is(err, kv.ErrDamaged) {
+		d.find(SeverityError, "database_damaged", "mlvc doctor --rebuild", "%v; the packs can make it anew", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d.res.Packs, d.res.Bytes = st.Packs, st.Bytes
+	if n := len(st.Unknown); n > 0 {
+		d.find(SeverityInfo, "packs_unknown", "mlvc doctor --fix", "%s not in the database, as a crash leaves them; the next commit takes them up", count(n, "pack is", "packs are"))
+	}
+	ids := make([]objects.ID, 0, len(st.Missing))
+	for id, chunks := range st.Missing {
+		if chunks > 0 {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b objects.ID) int { return slices.Compare(a[:], b[:]) })
+	for _, id := range ids {
+		d.find(SeverityError, "pack_missing",
+			"put the file back from a copy; \"mlvc verify\" names the files at stake; \"mlvc commit --type full\" stores again those that you still have",
+			"the pack %s is missing, and %s with it", id, count(int(st.Missing[id]), "chunk"))
+	}
+	return nil
+}
+
+// checkPointer looks for the current operation and, where it is lost, for those
+// that it may have been.
+func (d *doctor) checkPointer(ctx context.Context) error {
+	_, _, _, err := d.repo.current(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrPointerLost):
+		return d.recoverPointer(ctx, err)
+	case damagedObject(err):
+		d.find(SeverityError, "operation_damaged", "mlvc verify --full", "what the current operation names cannot be read: %v", err)
+		return nil
+	case errors.Is(err, objects.ErrNewer):
+		d.find(SeverityError, "newer", "use a newer mlvc", "%v", err)
+		return nil
+	}
+	return err
+}
+
+func (d *doctor) recoverPointer(ctx context.Context, lost error) error {
+	heads, err := d.heads(ctx)
+	if err != nil {
+		return err
+	}
+	if len(heads) == 0 {
+		d.find(SeverityError, "pointer_lost", "restore .mlvc/current from a copy", "%v, and no pack holds an operation", lost)
+		return nil
+	}
+	choice := heads[0].ID
+	do := "mlvc doctor --fix"
+	if !d.opt.Operation.IsZero() {
+		choice = d.opt.Operation
+	}
+	texts := ""
+	for _, h := range heads {
+		texts += fmt.Sprintf("\n  %s  %s  %s", h.ID, h.Op.When.Format("2006-01-02 15:04:05"), h.Op.Reason)
+	}
+	if len(heads) > 1 && d.opt.Operation.IsZero() {
+		do = "mlvc doctor --fix --operation ID, most likely " + choice.String()
+	}
+	f := d.find(SeverityError, "pointer_lost", do, "%v; it was one that no other operation follows:%s", lost, texts)
+	named := slices.ContainsFunc(heads, func(l refs.Logged) bool { return l.ID == choice })
+	if !d.opt.Fix || !named || len(heads) > 1 && d.opt.Operation.IsZero() {
+		return nil
+	}
+	if err := d.env.FS.Remove(d.repo.pointerPath()); err != nil && !isNotExist(err) {
+		return err
+	}
+	if err := d.repo.pointer.Swap(ctx, objects.ID{}, choice); err != nil {
+		return err
+	}
+	f.Fixed = true
+	return d.repo.born()
+}
+
+// heads returns the operations that no other follows and whose view can be
+// read, newest first.
+func (d *doctor) heads(ctx context.Context) ([]refs.Logged, error) {
+	ids, err := d.repo.store.OfKind(ctx, objects.KindOperation)
+	if err != nil {
+		return nil, err
+	}
+	followed := make(map[objects.ID]bool)
+	var list []refs.Logged
+	for _, id := range ids {
+		op, err := refs.ReadOp(ctx, d.repo.store, id)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			continue
+		}
+		followed[op.Prev] = true
+		list = append(list, refs.Logged{ID: id, Op: op})
+	}
+	list = slices.DeleteFunc(list, func(l refs.Logged) bool {
+		return followed[l.ID] || !d.readable(ctx, l)
+	})
+	slices.SortFunc(list, func(a, b refs.Logged) int {
+		if c := b.Op.When.Compare(a.Op.When); c != 0 {
+			return c
+		}
+		return slices.Compare(a.ID[:], b.ID[:])
+	})
+	return slices.CompactFunc(list, func(a, b refs.Logged) bool { return a.ID == b.ID }), nil
+}
+
+// readable reports whether the commit that HEAD stands on can be read.
+func (d *doctor) readable(ctx context.Context, l refs.Logged) bool {
+	_, err := d.repo.headIn(ctx, refs.OpenView(d.repo.store, l.Op.View))
+	return err == nil
+}
