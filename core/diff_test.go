@@ -41,13 +41,6 @@ func (d *data) diff(opt core.DiffOptions) ([]string, core.DiffSummary) {
 	return got, x.Summary()
 }
 
-func (d *data) remove(path string) {
-	d.t.Helper()
-	if err := os.Remove(filepath.Join(d.root, path)); err != nil {
-		d.t.Fatal(err)
-	}
-}
-
 func TestDiffOfWorkingTree(t *testing.T) {
 	d := newData(t)
 	d.write("old/name.txt", "a content of its own")
