@@ -28,8 +28,8 @@ func TestSweepCarry(t *testing.T) {
 			return err
 		}, ends: "other"},
 		"undo": {prepare: func(d *data) {
-			d.checkout(core.CheckoutOptions{Rev: "other"})
-			d.checkout(core.CheckoutOptions{Rev: "main"})
+			d.mustCheckout(core.CheckoutOptions{Rev: "other"})
+			d.mustCheckout(core.CheckoutOptions{Rev: "main"})
 		}, do: func(d *data, r *core.Repo) error {
 			if headOf(d.t, d.open()) == d.branch("other") {
 				return nil // it was taken back; once more would take back more
@@ -51,7 +51,7 @@ func TestSweepCarry(t *testing.T) {
 			t.Run(verb+"/"+fault, func(t *testing.T) {
 				t.Parallel()
 				own := *c
-				sweep(t, plan, &own)
+				sweepFaults(t, plan, &own)
 			})
 		}
 	}
@@ -88,7 +88,7 @@ func (c *carrySweep) begin(t *testing.T) *data {
 	d.must(err)
 	d.edit(2)
 	c.other = commit("theirs")
-	d.checkout(core.CheckoutOptions{Rev: "main"})
+	d.mustCheckout(core.CheckoutOptions{Rev: "main"})
 	d.edit(3)
 	c.main = commit("ours")
 	for path, text := range local {
@@ -102,7 +102,7 @@ func (c *carrySweep) end(d *data) {
 	d.verify(true)
 }
 
-func (d *data) checkout(opt core.CheckoutOptions) {
+func (d *data) mustCheckout(opt core.CheckoutOptions) {
 	d.t.Helper()
 	r := d.open()
 	defer r.Close()
@@ -124,8 +124,8 @@ func (d *data) branch(name string) objects.ID {
 	return objects.ID{}
 }
 
-// with is a picture with the user's local files.
-func with(p picture) picture {
+// withRules is a picture with the user's local files.
+func withRules(p picture) picture {
 	p = maps.Clone(p)
 	for path, text := range local {
 		p[path] = fileLook(false, objects.Sum(objects.KindChunk, []byte(text)))
@@ -169,7 +169,7 @@ func (c *carrySweep) try(d *data, i int, plan faultfs.Plan) bool {
 		c.ended(d, where)
 	}
 	c.back(d)
-	if diff := cmp.Diff(with(c.commits[c.main]), takeDisk(t, d.root)); diff != "" {
+	if diff := cmp.Diff(withRules(c.commits[c.main]), takeDisk(t, d.root)); diff != "" {
 		t.Errorf("%s: back at the start: %s", where, diff)
 	}
 	return fsys.Failed() != ""
@@ -234,7 +234,7 @@ func (c *carrySweep) ended(d *data, where string) {
 			t.Errorf("%s: head is %s", where, head.Short())
 		}
 	}
-	if diff := cmp.Diff(with(want), takeDisk(t, d.root)); diff != "" {
+	if diff := cmp.Diff(withRules(want), takeDisk(t, d.root)); diff != "" {
 		t.Errorf("%s: after the next run: %s", where, diff)
 	}
 	if work, err := r.Unfinished(); work != nil || err != nil {
@@ -274,8 +274,8 @@ func (c *carrySweep) back(d *data) {
 	case c.restores:
 		_, err := r.Restore(t.Context(), core.RestoreOptions{Paths: []string{"new", "swap", "large.bin"}, Force: true})
 		d.must(err)
-		d.remove("new/2.txt") // the head does not know it, so it was left alone
+		d.removeAll("new/2.txt") // the head does not know it, so it was left alone
 	default:
-		d.checkout(core.CheckoutOptions{Rev: "main"})
+		d.mustCheckout(core.CheckoutOptions{Rev: "main"})
 	}
 }

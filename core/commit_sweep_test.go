@@ -62,9 +62,9 @@ type trial interface {
 	end(d *data)
 }
 
-// sweep lets operation i fail, for every i, until the verb ends before its
+// sweepFaults lets operation i fail, for every i, until the verb ends before its
 // i-th operation.
-func sweep(t *testing.T, plan faultfs.Plan, c trial) {
+func sweepFaults(t *testing.T, plan faultfs.Plan, c trial) {
 	d := c.begin(t)
 	first, step := stride()
 	for n, i := 1, first; !t.Failed(); n, i = n+1, i+step {
@@ -109,14 +109,14 @@ func (d *data) edit(i int) {
 	d.write("notes.txt", fmt.Sprintf("step %d", i))
 	d.write("large.bin", string(largeBytes(i)))
 	d.write(fmt.Sprintf("new/%d.txt", i), fmt.Sprintf("new in step %d", i))
-	d.remove(fmt.Sprintf("new/%d.txt", i-3))
+	d.removeAll(fmt.Sprintf("new/%d.txt", i-3))
 	d.write("run.sh", "#!/bin/sh\n")
 	d.must(os.Chmod(filepath.Join(d.root, "run.sh"), [2]os.FileMode{0o644, 0o755}[i%2]))
-	d.remove("link")
+	d.removeAll("link")
 	d.must(os.Symlink(fmt.Sprintf("new/%d.txt", i), filepath.Join(d.root, "link")))
-	d.remove(fmt.Sprintf("empty-%d", i-1))
+	d.removeAll(fmt.Sprintf("empty-%d", i-1))
 	d.must(os.MkdirAll(filepath.Join(d.root, fmt.Sprintf("empty-%d", i)), 0o777))
-	d.remove("swap")
+	d.removeAll("swap")
 	if i%2 == 0 {
 		d.write("swap", "a file")
 	} else {
@@ -131,7 +131,7 @@ func (d *data) must(err error) {
 	}
 }
 
-func (d *data) remove(path string) {
+func (d *data) removeAll(path string) {
 	d.t.Helper()
 	d.must(os.RemoveAll(filepath.Join(d.root, path)))
 }
@@ -177,7 +177,7 @@ func TestSweepCommit(t *testing.T) {
 			t.Run(verb+"/"+fault, func(t *testing.T) {
 				t.Parallel()
 				opt.Message = verb
-				sweep(t, plan, &commitSweep{opt: opt, first: verb == "first"})
+				sweepFaults(t, plan, &commitSweep{opt: opt, first: verb == "first"})
 			})
 		}
 	}

@@ -41,13 +41,6 @@ func (d *data) diff(opt core.DiffOptions) ([]string, core.DiffSummary) {
 	return got, x.Summary()
 }
 
-func (d *data) remove(path string) {
-	d.t.Helper()
-	if err := os.Remove(filepath.Join(d.root, path)); err != nil {
-		d.t.Fatal(err)
-	}
-}
-
 func TestDiffOfWorkingTree(t *testing.T) {
 	d := newData(t)
 	d.write("old/name.txt", "a content of its own")
@@ -67,7 +60,6 @@ func TestDiffOfWorkingTree(t *testing.T) {
 	}
 	d.write("new/name.txt", "a content of its own")
 	d.remove("old/name.txt")
-	d.remove("old")
 	d.write("copy.txt", "to be copied")
 	d.write("back.txt", "one")
 	d.write("later.txt", "changed")

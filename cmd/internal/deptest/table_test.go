@@ -33,7 +33,6 @@ var rows = []row{
 	{pkg: "core", may: []string{"objects/...", "refs", "remote/...", "core/..."}},
 	{pkg: "core/internal/ordered"},
 	{pkg: "core/history", may: []string{"objects"}},
-	{pkg: "core/internal/ordered", may: []string{}},
 	{pkg: "core/revision", may: []string{"objects", "refs", "core/history"}},
 	{pkg: "core/worktree", may: []string{"objects", "objects/chunk", "objects/content", "objects/prolly", "objects/vfs"}},
 
