@@ -12,6 +12,7 @@ import (
 
 	"github.com/mlvc/mlvc/core/worktree"
 	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/refs"
 )
 
 // ObstaclesError refuses to change files because something of the user's
@@ -95,6 +96,8 @@ func (s *session) carry(ctx context.Context, u Unfinished, opt carryOptions) (Ca
 	}
 	if earlier != nil {
 		u = *earlier
+	} else if err := s.checkMoves(ctx, &u); err != nil {
+		return Carried{}, err
 	}
 	c := &carrying{session: s, work: u, opt: opt, from: u.From, to: u.To}
 	c.res.Resumed = earlier != nil
@@ -113,6 +116,17 @@ func (s *session) carry(ctx context.Context, u Unfinished, opt carryOptions) (Ca
 		return c.res, nil // no file had to change
 	}
 	return c.res, c.finish(ctx)
+}
+
+// checkMoves fails where the names could not move at the end of the work.
+func (s *session) checkMoves(ctx context.Context, u *Unfinished) error {
+	if len(u.Moves) == 0 {
+		return nil
+	}
+	op := u.operation()
+	op.When, op.Who = s.env.Now(), s.env.Who
+	_, err := refs.Prepare(ctx, s.store, s.op, op)
+	return err
 }
 
 // abort takes unfinished work back. Each file is as before or as after, and

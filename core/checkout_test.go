@@ -64,7 +64,7 @@ func (d *data) set(want files) {
 	d.t.Helper()
 	for path := range read(d.t, d.root) {
 		if _, ok := want[path]; !ok {
-			d.remove(path)
+			d.unlink(path)
 		}
 	}
 	for path, text := range want {
@@ -83,7 +83,7 @@ func (d *data) set(want files) {
 	}
 }
 
-func (d *data) remove(path string) {
+func (d *data) unlink(path string) {
 	d.t.Helper()
 	name := filepath.Join(d.root, path)
 	if err := os.Remove(name); err != nil {
@@ -128,8 +128,8 @@ func (u unread) OpenFile(name string, flag int, perm fs.FileMode) (vfs.File, err
 	return u.FS.OpenFile(name, flag, perm)
 }
 
-// with runs fn on a freshly opened repository.
-func with[T any](d *data, fn func(*core.Repo) (T, error)) (T, error) {
+// within runs fn on a freshly opened repository.
+func within[T any](d *data, fn func(*core.Repo) (T, error)) (T, error) {
 	d.t.Helper()
 	r, err := core.Open(d.t.Context(), d.env, d.root)
 	if err != nil {
@@ -144,10 +144,10 @@ func with[T any](d *data, fn func(*core.Repo) (T, error)) (T, error) {
 
 func (d *data) try(opt core.CheckoutOptions) (core.CheckoutResult, error) {
 	d.t.Helper()
-	return with(d, func(r *core.Repo) (core.CheckoutResult, error) { return r.Checkout(d.t.Context(), opt) })
+	return within(d, func(r *core.Repo) (core.CheckoutResult, error) { return r.Checkout(d.t.Context(), opt) })
 }
 
-func (d *data) checkout(rev string) core.CheckoutResult {
+func (d *data) goTo(rev string) core.CheckoutResult {
 	d.t.Helper()
 	res, err := d.try(core.CheckoutOptions{Rev: rev})
 	if err != nil {
@@ -178,21 +178,21 @@ func TestCheckout(t *testing.T) {
 	d := newData(t)
 	a := d.save(treeA)
 	b := d.save(treeB)
-	res := d.checkout(a.ID.String()[:12])
+	res := d.goTo(a.ID.String()[:12])
 	d.want(treeA)
 	if !res.Detached || res.Commit != a.ID || res.PreviousBranch != "main" || res.Written == 0 {
 		t.Errorf("%+v", res)
 	}
 	d.clean()
-	res = d.checkout("main")
+	res = d.goTo("main")
 	d.want(treeB)
 	if res.Branch != "main" || res.Commit != b.ID {
 		t.Errorf("%+v", res)
 	}
 	d.clean()
-	d.checkout("main~1")
+	d.goTo("main~1")
 	d.want(treeA)
-	if res := d.checkout("HEAD"); !res.Detached || res.Written+res.Removed != 0 {
+	if res := d.goTo("HEAD"); !res.Detached || res.Written+res.Removed != 0 {
 		t.Errorf("%+v", res)
 	}
 }
@@ -203,7 +203,7 @@ func TestCheckoutCarriesLocalChanges(t *testing.T) {
 	d.save(treeB)
 	d.write("dir/b.txt", "mine")
 	d.write("untracked.txt", "mine")
-	d.checkout("HEAD~1")
+	d.goTo("HEAD~1")
 	want := maps.Clone(treeA)
 	want["dir/b.txt"], want["untracked.txt"] = "mine", "mine"
 	d.want(want)
@@ -281,7 +281,7 @@ func TestRestorePaths(t *testing.T) {
 	a := d.save(treeA)
 	d.save(treeB)
 	restore := func(force bool, rev string, paths ...string) error {
-		_, err := with(d, func(r *core.Repo) (core.CheckoutResult, error) {
+		_, err := within(d, func(r *core.Repo) (core.CheckoutResult, error) {
 			return r.Restore(t.Context(), core.RestoreOptions{Rev: rev, Paths: paths, Force: force})
 		})
 		return err
@@ -328,7 +328,7 @@ func TestRestoreMendsDamage(t *testing.T) {
 	d := newData(t)
 	d.save(files{"a.txt": "first", "b.txt": "bee"})
 	d.save(files{"a.txt": "other", "b.txt": "bee"})
-	d.checkout("HEAD~1") // so that the index knows what was written
+	d.goTo("HEAD~1") // so that the index knows what was written
 	name := filepath.Join(d.root, "a.txt")
 	st, err := vfs.OS.Lstat(name)
 	if err != nil {
@@ -373,9 +373,9 @@ type sameStatFile struct {
 
 func (f sameStatFile) Stat() (vfs.Stat, error) { return f.stat, nil }
 
-// sweep interrupts fn at operation i of the file system, for every i, as if
+// everyOperation interrupts fn at operation i of the file system, for every i, as if
 // the process had died there, and hands the repository to after.
-func sweep(t *testing.T, prepare func(t *testing.T) *data, fn func(*data) error, after func(t *testing.T, d *data, i int, failed string)) {
+func everyOperation(t *testing.T, prepare func(t *testing.T) *data, fn func(*data) error, after func(t *testing.T, d *data, i int, failed string)) {
 	d := prepare(t)
 	count := faultfs.New(vfs.OS, faultfs.Plan{})
 	d.env.FS = count
@@ -440,7 +440,7 @@ func TestCheckoutInterrupted(t *testing.T) {
 		}
 	}
 	t.Run("again", func(t *testing.T) {
-		sweep(t, prepare, checkout("main~1"), func(t *testing.T, d *data, i int, _ string) {
+		everyOperation(t, prepare, checkout("main~1"), func(t *testing.T, d *data, i int, _ string) {
 			r := d.open()
 			work, err := r.Unfinished()
 			r.Close()
@@ -448,7 +448,7 @@ func TestCheckoutInterrupted(t *testing.T) {
 				t.Fatal(err)
 			}
 			if work != nil {
-				_, err := with(d, func(r *core.Repo) (core.CommitResult, error) {
+				_, err := within(d, func(r *core.Repo) (core.CommitResult, error) {
 					return r.Commit(t.Context(), core.CommitOptions{Message: "no", Kind: core.KindAuto})
 				})
 				var unfinished *core.UnfinishedError
@@ -469,7 +469,7 @@ func TestCheckoutInterrupted(t *testing.T) {
 		})
 	})
 	t.Run("abort", func(t *testing.T) {
-		sweep(t, prepare, checkout("main~1"), func(t *testing.T, d *data, i int, _ string) {
+		everyOperation(t, prepare, checkout("main~1"), func(t *testing.T, d *data, i int, _ string) {
 			res, err := d.try(core.CheckoutOptions{Abort: true})
 			if errors.Is(err, core.ErrNothingUnfinished) {
 				got := read(t, d.root)
@@ -497,7 +497,7 @@ func TestCheckoutInterrupted(t *testing.T) {
 			_, err = r.Checkout(d.t.Context(), core.CheckoutOptions{Rev: "main~1", Into: d.root + "-into"})
 			return err
 		}
-		sweep(t, prepare, into, func(t *testing.T, d *data, i int, _ string) {
+		everyOperation(t, prepare, into, func(t *testing.T, d *data, i int, _ string) {
 			if err := into(d); err != nil {
 				t.Fatalf("again: %v", err)
 			}

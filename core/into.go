@@ -8,7 +8,6 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/mlvc/mlvc/core/worktree"
 	"github.com/mlvc/mlvc/objects"
@@ -92,7 +91,7 @@ func (f *intoFolder) run(ctx context.Context, skipDamaged bool) error {
 func (f *intoFolder) write(ctx context.Context, options worktree.Options, skipDamaged bool) error {
 	job := worktree.Job{
 		Source: source{f.store, f.env.workers()},
-		Mtime:  time.Now().Add(-mtimeBack),
+		Mtime:  f.env.Now().Add(-mtimeBack),
 		Token:  "into " + f.tree.String(),
 		Done:   f.done,
 	}

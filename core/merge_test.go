@@ -15,13 +15,13 @@ import (
 func parted(t *testing.T, base, ours, theirs files) *data {
 	d := newData(t)
 	d.save(base)
-	if _, err := with(d, func(r *core.Repo) (core.CheckoutResult, error) {
+	if _, err := within(d, func(r *core.Repo) (core.CheckoutResult, error) {
 		return r.Switch(t.Context(), core.SwitchOptions{Branch: "theirs", Create: true})
 	}); err != nil {
 		t.Fatal(err)
 	}
 	d.save(theirs)
-	d.checkout("main")
+	d.goTo("main")
 	d.save(ours)
 	return d
 }
@@ -29,7 +29,7 @@ func parted(t *testing.T, base, ours, theirs files) *data {
 func (d *data) merge(opt core.MergeOptions) (core.MergeResult, error) {
 	d.t.Helper()
 	opt.Rev = "theirs"
-	return with(d, func(r *core.Repo) (core.MergeResult, error) { return r.Merge(d.t.Context(), opt) })
+	return within(d, func(r *core.Repo) (core.MergeResult, error) { return r.Merge(d.t.Context(), opt) })
 }
 
 func TestMerge(t *testing.T) {
@@ -169,13 +169,13 @@ func TestMerge(t *testing.T) {
 func TestMergeForward(t *testing.T) {
 	d := newData(t)
 	d.save(files{"a": "1"})
-	if _, err := with(d, func(r *core.Repo) (core.CheckoutResult, error) {
+	if _, err := within(d, func(r *core.Repo) (core.CheckoutResult, error) {
 		return r.Switch(t.Context(), core.SwitchOptions{Branch: "theirs", Create: true})
 	}); err != nil {
 		t.Fatal(err)
 	}
 	tip := d.save(files{"a": "2", "b": "2"})
-	d.checkout("main")
+	d.goTo("main")
 	d.write("mine", "untracked")
 	res, err := d.merge(core.MergeOptions{FFOnly: true})
 	if err != nil || !res.FastForward || res.Commit != tip.ID || res.Branch != "main" {
@@ -202,7 +202,7 @@ func TestMergeInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := read(t, d.root)
-	sweep(t, prepare, merge, func(t *testing.T, d *data, i int, _ string) {
+	everyOperation(t, prepare, merge, func(t *testing.T, d *data, i int, _ string) {
 		if err := merge(d); err != nil {
 			t.Fatalf("again: %v", err)
 		}
@@ -272,15 +272,15 @@ func TestBranchesAndTags(t *testing.T) {
 	r.Close()
 
 	// A branch that nothing else reaches.
-	if _, err := with(d, func(r *core.Repo) (core.CheckoutResult, error) {
+	if _, err := within(d, func(r *core.Repo) (core.CheckoutResult, error) {
 		return r.Switch(ctx, core.SwitchOptions{Branch: "side", Create: true})
 	}); err != nil {
 		t.Fatal(err)
 	}
 	d.save(files{"a": "side"})
-	d.checkout("trunk")
+	d.goTo("trunk")
 	var unmerged *core.UnmergedError
-	_, err = with(d, func(r *core.Repo) (core.NameInfo, error) { return r.DeleteBranch(ctx, "side", false) })
+	_, err = within(d, func(r *core.Repo) (core.NameInfo, error) { return r.DeleteBranch(ctx, "side", false) })
 	if !errors.As(err, &unmerged) {
 		t.Errorf("got %v", err)
 	}

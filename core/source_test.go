@@ -15,8 +15,8 @@ import (
 	"github.com/mlvc/mlvc/objects"
 )
 
-// damage changes a byte of every pack that holds the content.
-func (d *data) damage(content string) {
+// spoil changes a byte of every pack that holds the content.
+func (d *data) spoil(content string) {
 	d.t.Helper()
 	found := false
 	err := filepath.WalkDir(filepath.Join(d.root, core.Dir, "packs"), func(name string, e fs.DirEntry, err error) error {
@@ -48,7 +48,7 @@ func TestCheckoutOfDamage(t *testing.T) {
 	lost := string(random)
 	d.save(files{"a": "1", "lost": lost, "z": "1", "lost2": lost})
 	d.save(files{"a": "2", "z": "2"})
-	d.damage(lost)
+	d.spoil(lost)
 	if _, err := d.try(core.CheckoutOptions{Rev: "HEAD~1"}); !errors.Is(err, objects.ErrCorrupt) {
 		t.Fatalf("got %v", err)
 	}

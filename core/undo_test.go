@@ -13,11 +13,12 @@ import (
 
 	"github.com/mlvc/mlvc/core"
 	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/refs"
 )
 
 func (d *data) undo(op string) (core.UndoResult, error) {
 	d.t.Helper()
-	return with(d, func(r *core.Repo) (core.UndoResult, error) {
+	return within(d, func(r *core.Repo) (core.UndoResult, error) {
 		return r.Undo(d.t.Context(), core.UndoOptions{Op: op})
 	})
 }
@@ -34,7 +35,7 @@ func TestUndo(t *testing.T) {
 	if _, got := d.status(); got["a"] != core.StatusChanged {
 		t.Error(got)
 	}
-	undo, err := with(d, func(r *core.Repo) (core.OpInfo, error) { return r.OpShow(t.Context(), "@") })
+	undo, err := within(d, func(r *core.Repo) (core.OpInfo, error) { return r.OpShow(t.Context(), "@") })
 	if err != nil || undo.Undoes != res.Op.ID {
 		t.Fatalf("%+v %v", undo, err)
 	}
@@ -42,7 +43,7 @@ func TestUndo(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.clean()
-	d.checkout("HEAD~1")
+	d.goTo("HEAD~1")
 	d.want(files{"a": "1"})
 	if _, err := d.undo(""); err != nil { // of a checkout the files go back
 		t.Fatal(err)
@@ -61,6 +62,43 @@ func TestUndo(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	d.save(files{"a": "3"})
+}
+
+// Names that cannot move refuse the work before a file changes.
+func TestUndoOfWhatMovedSince(t *testing.T) {
+	d := newData(t)
+	d.save(files{"a": "1"})
+	d.save(files{"a": "2"})
+	d.goTo("HEAD~1")
+	op, err := within(d, func(r *core.Repo) (core.OpInfo, error) { return r.OpShow(t.Context(), "@") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.save(files{"a": "3"})
+	if _, err := d.undo(op.ID.String()); !errors.Is(err, refs.ErrMoved) {
+		t.Errorf("got %v", err)
+	}
+	_, err = within(d, func(r *core.Repo) (core.CheckoutResult, error) {
+		return r.Switch(t.Context(), core.SwitchOptions{Branch: "main/sub", Create: true, Start: "main"})
+	})
+	if !errors.Is(err, refs.ErrClash) {
+		t.Errorf("got %v", err)
+	}
+	d.want(files{"a": "3"})
+	if st, _ := d.status(); st.Unfinished != nil || !st.Clean {
+		t.Errorf("%+v", st)
+	}
+	// To go back to the names of before takes the files along.
+	_, err = within(d, func(r *core.Repo) (core.UndoResult, error) {
+		return r.OpRestore(t.Context(), core.UndoOptions{Op: op.Prev.String()})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.want(files{"a": "2"})
+	if st, _ := d.status(); st.Branch != "main" || !st.Clean {
+		t.Errorf("%+v", st)
+	}
 }
 
 func TestUndoPastWhatGCKeeps(t *testing.T) {
@@ -147,7 +185,7 @@ func TestUndoModel(t *testing.T) {
 			case "switch":
 				branchNumber++
 				name := fmt.Sprint("b", branchNumber)
-				_, err := with(d, func(r *core.Repo) (core.CheckoutResult, error) {
+				_, err := within(d, func(r *core.Repo) (core.CheckoutResult, error) {
 					return r.Switch(t.Context(), core.SwitchOptions{Branch: name, Create: true})
 				})
 				if err != nil {
@@ -213,7 +251,7 @@ func TestUndoInterrupted(t *testing.T) {
 	base := newData(t)
 	base.save(sweepA)
 	base.save(sweepB)
-	base.checkout("HEAD~1")
+	base.goTo("HEAD~1")
 	prepare := func(t *testing.T) *data { return copyData(t, base) }
 	undo := func(d *data) error {
 		r, err := core.Open(d.t.Context(), d.env, d.root)
@@ -224,14 +262,14 @@ func TestUndoInterrupted(t *testing.T) {
 		_, err = r.Undo(d.t.Context(), core.UndoOptions{})
 		return err
 	}
-	sweep(t, prepare, undo, func(t *testing.T, d *data, i int, _ string) {
+	everyOperation(t, prepare, undo, func(t *testing.T, d *data, i int, _ string) {
 		if st, _ := d.status(); st.Branch == "" { // HEAD has not moved
 			if err := undo(d); err != nil {
 				t.Fatalf("again: %v", err)
 			}
 		}
 		d.want(sweepB)
-		d.checkout("HEAD") // ends what is left of the work
+		d.goTo("HEAD") // ends what is left of the work
 		if st, got := d.status(); st.Branch != "main" || st.Unfinished != nil || len(got) != 0 {
 			t.Errorf("%+v %v", st, got)
 		}
