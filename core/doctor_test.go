@@ -202,7 +202,7 @@ func TestPointerLost(t *testing.T) {
 
 // largestPack returns the file of the largest pack.
 func (d *data) largestPack() string {
-	packs, _ := filepath.Glob(d.path("packs", "*", "*.pack"))
+	packs, _ := filepath.Glob(d.path("packs", "*.pack"))
 	return slices.MaxFunc(packs, func(a, b string) int {
 		sa, _ := os.Stat(a)
 		sb, _ := os.Stat(b)
