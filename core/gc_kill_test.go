@@ -26,6 +26,7 @@ func TestGCKilled(t *testing.T) {
 	}
 	d := history(t)
 	d.config("gc.keep_days", "0")
+	d.env.Now = time.Now // as in the child
 	rounds := 12
 	if testing.Short() {
 		rounds = 4
