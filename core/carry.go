@@ -160,7 +160,7 @@ func (c *carrying) open(ctx context.Context) (err error) {
 	if c.noted, err = worktree.Clock(c.env.FS, c.tempPath()); err != nil {
 		return err
 	}
-	c.options, err = c.applyOptions(c.root)
+	c.options, err = c.applyOptions(c.root, c.tempPath())
 	c.options.Index = c.index.Records()
 	c.options.Force = c.opt.force
 	c.options.Reread = len(c.work.Paths) > 0 && !c.back
@@ -169,9 +169,10 @@ func (c *carrying) open(ctx context.Context) (err error) {
 
 func (c *carrying) close() { c.index.Close() } //nolint:errcheck // it was only read
 
-// applyOptions are those of changing files below root.
-func (r *Repo) applyOptions(root string) (worktree.Options, error) {
-	disk, err := worktree.Probe(r.env.FS, root, runtime.GOOS == "windows")
+// applyOptions are those of changing files below root; probe is a folder on
+// the same disk.
+func (r *Repo) applyOptions(root, probe string) (worktree.Options, error) {
+	disk, err := worktree.Probe(r.env.FS, probe, runtime.GOOS == "windows")
 	return worktree.Options{
 		FS: r.env.FS, Root: root, Disk: disk, Hash: hashReader,
 		Workers: max(2, runtime.GOMAXPROCS(0)),

@@ -19,8 +19,10 @@ type data struct {
 	env  core.Env
 }
 
-func newData(t testing.TB) *data {
-	d := &data{t: t, root: t.TempDir()}
+func newData(t testing.TB) *data { return newDataIn(t, t.TempDir()) }
+
+func newDataIn(t testing.TB, root string) *data {
+	d := &data{t: t, root: root}
 	now := time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)
 	d.env = core.Env{
 		FS:      vfs.OS,

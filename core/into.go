@@ -64,7 +64,7 @@ func (f *intoFolder) run(ctx context.Context, skipDamaged bool) error {
 	if err := vfs.MkdirAll(f.env.FS, f.dir, 0o777); err != nil {
 		return err
 	}
-	options, err := f.applyOptions(f.dir)
+	options, err := f.applyOptions(f.dir, f.dir)
 	if err != nil {
 		return err
 	}

@@ -126,11 +126,11 @@ func (m *merging) resume(ctx context.Context, earlier *Unfinished) error {
 
 func (m *merging) forward(ctx context.Context) error {
 	m.res.FastForward = true
-	return m.takeTo(ctx, m.theirs)
+	return m.advance(ctx, m.theirs)
 }
 
-// takeTo carries files and names to a commit.
-func (m *merging) takeTo(ctx context.Context, id objects.ID) error {
+// advance carries files and names to a commit.
+func (m *merging) advance(ctx context.Context, id objects.ID) error {
 	c, err := m.commit(ctx, id)
 	if err != nil {
 		return err
@@ -188,7 +188,7 @@ func (m *merging) merge(ctx context.Context, base objects.ID) error {
 		return err
 	}
 	m.res.Merge = id
-	return m.takeTo(ctx, id)
+	return m.advance(ctx, id)
 }
 
 // record makes the merge commit: incremental against its first parent. It is

@@ -79,12 +79,12 @@ func (t *treeMerge) settleExtra(ctx context.Context, merged prolly.Map) error {
 			return err
 		}
 	}
-	for p, value := range t.beside {
+	for _, p := range slices.Sorted(maps.Keys(t.beside)) {
 		name, err := t.freeName(ctx, merged, p)
 		if err != nil {
 			return err
 		}
-		t.extra[name] = value
+		t.extra[name] = t.beside[p]
 	}
 	return nil
 }

@@ -13,19 +13,9 @@ import (
 	"github.com/mlvc/mlvc/objects/prolly"
 )
 
-// keyRange is the keys of a tree with from <= key < to; an empty to is the end.
-type keyRange struct{ from, to string }
-
-func (k keyRange) end() []byte {
-	if k.to == "" {
-		return nil
-	}
-	return []byte(k.to)
-}
-
 // ranges are the parts of a tree that some files and folders take, ascending
 // and apart from each other: each path itself, and what lies below it.
-type ranges []keyRange
+type ranges []span
 
 // everything is the whole tree.
 var everything = ranges{{}}
@@ -43,37 +33,19 @@ func cleanPath(p string) (string, error) {
 // '/'-separated; none are everything, as "." is. It fails with
 // worktree.ErrOutside.
 func rangesOf(paths []string) (ranges, error) {
-	if len(paths) == 0 {
-		return everything, nil
+	clean, err := cleanPaths(paths)
+	if err != nil || len(clean) == 0 {
+		return everything, err
 	}
-	var all ranges
-	for _, p := range paths {
-		clean, err := cleanPath(p)
-		if err != nil {
-			return nil, err
-		}
-		if clean == "." {
-			return everything, nil
-		}
-		all = append(all, keyRange{clean, clean + "\x00"}, below(clean))
-	}
-	slices.SortFunc(all, func(a, b keyRange) int { return strings.Compare(a.from, b.from) })
-	var rs ranges
-	for _, k := range all {
-		// Two ranges either have nothing in common or one is part of the other.
-		if n := len(rs); n == 0 || k.from >= rs[n-1].to {
-			rs = append(rs, k)
-		}
-	}
-	return rs, nil
+	return spansOf(clean), nil
 }
 
 // below is the range of what lies in a folder.
-func below(folder string) keyRange { return keyRange{folder + "/", folder + "0"} } // '0' follows '/'
+func below(folder string) span { return span{folder + "/", folder + "0"} } // '0' follows '/'
 
 // has reports whether the path is in one of the ranges.
 func (rs ranges) has(path string) bool {
-	i, found := slices.BinarySearchFunc(rs, path, func(k keyRange, p string) int { return strings.Compare(k.from, p) })
+	i, found := slices.BinarySearchFunc(rs, path, func(k span, p string) int { return strings.Compare(k.from, p) })
 	if found {
 		return true
 	}
@@ -84,7 +56,7 @@ func (rs ranges) has(path string) bool {
 func (r *Repo) entriesIn(ctx context.Context, root objects.ID, rs ranges) iter.Seq2[worktree.TreeEntry, error] {
 	return func(yield func(worktree.TreeEntry, error) bool) {
 		for _, k := range rs {
-			for item, err := range treeMap(root).Range(ctx, r.store, []byte(k.from), k.end()) {
+			for item, err := range k.items(ctx, r.store, treeMap(root)) {
 				var e objects.Entry
 				if err == nil {
 					e, err = decodeEntry(item.Key, item.Value)
@@ -102,7 +74,11 @@ func (r *Repo) entriesIn(ctx context.Context, root objects.ID, rs ranges) iter.S
 func (r *Repo) diffIn(ctx context.Context, from, to objects.ID, rs ranges) worktree.Changes {
 	return func(yield func(worktree.Change, error) bool) {
 		for _, k := range rs {
-			for d, err := range prolly.DiffRange(ctx, r.store, treeMap(from), treeMap(to), []byte(k.from), k.end()) {
+			var end []byte
+			if k.to != "" {
+				end = []byte(k.to)
+			}
+			for d, err := range prolly.DiffRange(ctx, r.store, treeMap(from), treeMap(to), []byte(k.from), end) {
 				var c worktree.Change
 				if err == nil {
 					c, err = decodeChange(d)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/refs"
@@ -66,8 +68,15 @@ func (s *session) reload(ctx context.Context) (err error) {
 
 func (s *session) end() error { return s.lock.release() }
 
+// lookPrefix begins the name of a folder in `.mlvc/tmp` in which a verb that
+// holds no lock makes itself an index.
+const lookPrefix = "look-"
+
+// lookTime is how long such a folder is left alone; no verb looks for longer.
+const lookTime = 24 * time.Hour
+
 // sweepTemp removes what an interrupted run left in `.mlvc/tmp`. Only the
-// holder of the lock writes there.
+// holder of the lock writes there, and in folders of their own those who look.
 func (r *Repo) sweepTemp() error {
 	d, err := r.env.FS.OpenDir(r.tempPath())
 	if err != nil {
@@ -79,11 +88,22 @@ func (r *Repo) sweepTemp() error {
 		return err
 	}
 	for _, n := range names {
-		if err := removeAll(r.env.FS, filepath.Join(r.tempPath(), n.Name)); err != nil {
+		name := filepath.Join(r.tempPath(), n.Name)
+		if strings.HasPrefix(n.Name, lookPrefix) && r.isYoung(name) {
+			continue
+		}
+		if err := removeAll(r.env.FS, name); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// isYoung reports whether somebody may still be looking at a folder; also
+// when that cannot be told.
+func (r *Repo) isYoung(name string) bool {
+	st, err := r.env.FS.Lstat(name)
+	return err != nil || r.env.Now().Sub(time.Unix(0, st.Mtime)) < lookTime
 }
 
 // current reads the current operation, its view, and HEAD in it. A repository

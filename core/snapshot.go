@@ -75,6 +75,9 @@ func (s *session) openSnapshot(ctx context.Context, opt snapshotOptions) (*snaps
 	if err != nil {
 		return nil, err
 	}
+	if len(opt.Paths) == 0 {
+		opt.Paths = nil // for package worktree, which takes an empty list at its word
+	}
 	p := &snapshot{session: s, opt: opt, tree: s.head.Tree, index: index}
 	p.reader = newReader(p)
 	return p, nil
@@ -367,10 +370,25 @@ func addRecords(w *worktree.IndexWriter, records iter.Seq2[worktree.Record, erro
 	return nil
 }
 
-// writeIndex makes an index file under .mlvc/tmp and opens it.
+// writeIndex makes an index file in a folder of its own under .mlvc/tmp and
+// opens it; closing it removes both.
 func (r *Repo) writeIndex(tree objects.ID, fill func(*worktree.IndexWriter) error) (*worktree.Index, error) {
-	name := filepath.Join(r.tempPath(), "index-"+filepath.Base(vfs.TempName("")))
-	w, err := worktree.CreateIndex(r.env.FS, name, r.tempPath())
+	dir := filepath.Join(r.tempPath(), lookPrefix+filepath.Base(vfs.TempName("")))
+	if err := r.env.FS.Mkdir(dir, 0o777); err != nil {
+		return nil, err
+	}
+	remove := func() error { return removeAll(r.env.FS, dir) }
+	index, err := r.fillIndex(dir, tree, fill)
+	if err != nil {
+		return nil, errors.Join(err, remove())
+	}
+	index.AfterClose(remove)
+	return index, nil
+}
+
+func (r *Repo) fillIndex(dir string, tree objects.ID, fill func(*worktree.IndexWriter) error) (*worktree.Index, error) {
+	name := filepath.Join(dir, "index")
+	w, err := worktree.CreateIndex(r.env.FS, name, dir)
 	if err != nil {
 		return nil, err
 	}

@@ -56,6 +56,9 @@ func (r *Repo) Status(ctx context.Context, paths []string, each func(StatusEntry
 	if st.Unfinished, err = r.Unfinished(); err != nil {
 		return st, err
 	}
+	if err := r.checkPaths(ctx, h.Tree, paths); err != nil {
+		return st, err
+	}
 	d, err := r.workDiff(ctx, h, paths)
 	if err != nil {
 		return st, err

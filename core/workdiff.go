@@ -41,7 +41,8 @@ type workDiff struct {
 	refresh []worktree.Update
 }
 
-// workDiff prepares a comparison; the caller closes it.
+// workDiff prepares a comparison; the caller closes it. Whether there are such
+// paths at all is for the caller to check.
 func (r *Repo) workDiff(ctx context.Context, h head, paths []string) (*workDiff, error) {
 	rules, err := readRules(r.env.FS, r.root)
 	if err != nil {
@@ -53,12 +54,12 @@ func (r *Repo) workDiff(ctx context.Context, h head, paths []string) (*workDiff,
 		r.env.Events.Warn(Warning{Code: "rules", Path: RulesFile, Message: err.Error()})
 		rules = DefaultRules()
 	}
-	if err := r.checkPaths(ctx, h.Tree, paths); err != nil {
-		return nil, err
-	}
 	index, err := r.loadIndex(ctx, h.Tree)
 	if err != nil {
 		return nil, err
+	}
+	if len(paths) == 0 {
+		paths = nil // for package worktree, which takes an empty list at its word
 	}
 	return &workDiff{repo: r, head: h, rules: rules, paths: paths, index: index}, nil
 }

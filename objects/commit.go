@@ -27,8 +27,8 @@ func (k CommitKind) Valid() bool {
 
 // Signature is who did something.
 type Signature struct {
-	Name  string `cbor:"name"`
-	Email string `cbor:"email,omitempty"`
+	Name  string `cbor:"name" json:"name"`
+	Email string `cbor:"email,omitempty" json:"email,omitempty"`
 }
 
 // String returns "Name <email>", or the name alone.

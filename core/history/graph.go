@@ -49,6 +49,20 @@ func (g *Graph) Next(id objects.ID, parents []objects.ID) Rows {
 	return rows
 }
 
+// Skip passes over a commit that is not drawn: the lane that leads to it leads
+// on to its first parent. The rows, if any, come before the next commit.
+func (g *Graph) Skip(id objects.ID, parents []objects.ID) []string {
+	at := slices.Index(g.lanes, id)
+	switch {
+	case at < 0:
+		return nil
+	case len(parents) == 0:
+		return g.end(at)
+	}
+	g.lanes[at] = parents[0]
+	return g.join()
+}
+
 // end removes the lane of a root; the lanes right of it move left by one.
 func (g *Graph) end(at int) []string {
 	g.lanes = slices.Delete(g.lanes, at, at+1)

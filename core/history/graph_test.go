@@ -141,3 +141,48 @@ func TestGraphEndsEveryLane(t *testing.T) {
 		}
 	})
 }
+
+// Commits that are passed over leave no lane behind either, and a lane that
+// led to one leads on.
+func TestGraphSkips(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g, ids := drawGraph(t, 100)
+		var drawing history.Graph
+		var last []string
+		for _, id := range walk(t, g, ids, history.Options{}) {
+			parents := g.read(id).Parents
+			if rapid.Bool().Draw(t, "skip") {
+				last = append(last, drawing.Skip(id, parents)...)
+				continue
+			}
+			rows := drawing.Next(id, parents)
+			if strings.Count(rows.Commit, "*") != 1 {
+				t.Fatalf("%q has not one star", rows.Commit)
+			}
+			last = append(rows.Edges, rows.Rest)
+		}
+		for _, line := range last {
+			if strings.Trim(line, `|/\ `) != "" {
+				t.Fatalf("bad line %q", line)
+			}
+		}
+		// A commit that nothing leads to has a lane of its own: no other is left.
+		if rows := drawing.Next(objects.Sum(objects.KindCommit, []byte("last")), nil); rows.Commit != "*" {
+			t.Fatalf("lanes are left: %q", rows.Commit)
+		}
+	})
+}
+
+func TestGraphSkip(t *testing.T) {
+	id := func(name string) objects.ID { return objects.Sum(objects.KindCommit, []byte(name)) }
+	var g history.Graph
+	var text []string
+	add := func(rows history.Rows) { text = append(append(text, rows.Commit), rows.Edges...) }
+	add(g.Next(id("m"), []objects.ID{id("a"), id("b")}))
+	text = append(text, g.Skip(id("b"), []objects.ID{id("r")})...)
+	text = append(text, g.Skip(id("a"), []objects.ID{id("r")})...)
+	add(g.Next(id("r"), nil))
+	if diff := cmp.Diff([]string{"*", `|\`, "|/", "*"}, text); diff != "" {
+		t.Fatal(diff)
+	}
+}

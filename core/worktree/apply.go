@@ -124,8 +124,8 @@ func (r Reason) Forced() bool {
 
 // Obstacle is a path that is in the way and why.
 type Obstacle struct {
-	Path   string
-	Reason Reason
+	Path   string `json:"path"`
+	Reason Reason `json:"reason"`
 }
 
 // Obstacles are the paths in the way: the first MaxObstacles of them in path

@@ -22,9 +22,10 @@ var ErrIndexLost = errors.New("the index is lost")
 // path order. It is a snapshot, that a later index does not change. Safe for
 // concurrent use.
 type Index struct {
-	file vfs.File
-	size int64
-	base objects.ID
+	file  vfs.File
+	size  int64
+	base  objects.ID
+	after func() error // nil: nothing
 }
 
 // OpenIndex opens the index at name. It fails with ErrIndexLost; damage in the
@@ -85,8 +86,18 @@ func (x *Index) Records() iter.Seq2[Record, error] {
 	}
 }
 
+// AfterClose makes Close end with a call of fn, such as one that removes an
+// index that was made for one use.
+func (x *Index) AfterClose(fn func() error) { x.after = fn }
+
 // Close closes the file.
-func (x *Index) Close() error { return x.file.Close() }
+func (x *Index) Close() error {
+	err := x.file.Close()
+	if x.after != nil {
+		err = errors.Join(err, x.after())
+	}
+	return err
+}
 
 // IndexWriter writes a new index and puts it in the place of the old one.
 // Nothing is synced: after a crash the index may be the old one, the new one

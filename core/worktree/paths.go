@@ -157,7 +157,8 @@ type Disk struct {
 // dir and removing them again; their names are reserved ones.
 func Probe(fsys vfs.FS, dir string, windows bool) (Disk, error) {
 	disk := Disk{Windows: windows}
-	token := randomName()
+	// Always the same name, so that what a crash leaves the next probe removes.
+	token := vfs.TempPrefix + "probe"
 	for _, pair := range [][2]string{{"-case", "-CASE"}, {"-\u00e9", "-e\u0301"}} {
 		same, err := sameName(fsys, filepath.Join(dir, token+pair[0]), filepath.Join(dir, token+pair[1]))
 		if err != nil {
@@ -169,7 +170,7 @@ func Probe(fsys vfs.FS, dir string, windows bool) (Disk, error) {
 }
 
 func sameName(fsys vfs.FS, made, asked string) (bool, error) {
-	f, err := fsys.OpenFile(made, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := fsys.OpenFile(made, os.O_WRONLY|os.O_CREATE|vfs.NoFollow, 0o600)
 	if err != nil {
 		return false, err
 	}
@@ -179,7 +180,11 @@ func sameName(fsys vfs.FS, made, asked string) (bool, error) {
 		err = nil
 		asked = ""
 	}
-	return asked != "", errors.Join(err, closing, fsys.Remove(made))
+	removing := fsys.Remove(made)
+	if errors.Is(removing, fs.ErrNotExist) {
+		removing = nil // by another probe
+	}
+	return asked != "", errors.Join(err, closing, removing)
 }
 
 // randomName is a reserved name for a temporary file.

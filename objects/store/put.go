@@ -146,6 +146,7 @@ func (s *Store) await() error {
 	<-b.done
 	s.flushed = nil
 	for _, p := range b.packs {
+		<-p.sealed // recording ends at the first failure, with others still being sealed
 		if p.err == nil {
 			s.stats.Stored += p.index.Size
 		}

@@ -70,7 +70,7 @@ func (f failure) print(t *text) {
 // explain finds out what to say of an error.
 func explain(err error) failure {
 	for _, group := range []func(error) (failure, bool){
-		explainCall, explainRefusal, explainName, explainRepository, explainSystem,
+		explainCall, explainRefusal, explainMove, explainName, explainRepository, explainSystem,
 	} {
 		if f, ok := group(err); ok {
 			if f.Message == "" {
@@ -140,8 +140,94 @@ func explainRefusal(err error) (failure, bool) {
 	return failure{}, false
 }
 
+// explainMove is for what is refused while files and names are moved.
+func explainMove(err error) (failure, bool) {
+	if e, ok := errors.AsType[*core.ObstaclesError](err); ok {
+		return explainObstacles(e), true
+	}
+	if e, ok := errors.AsType[*core.ConflictError](err); ok {
+		return explainConflicts(e), true
+	}
+	if e, ok := errors.AsType[*core.UnmergedError](err); ok {
+		return failure{
+			Code: "unmerged", Exit: ExitRefused,
+			Hint: fmt.Sprintf(`merge it ("mlvc merge %s"), name it ("mlvc tag NAME %s"), or delete it all the same with --force; "mlvc undo" takes that back`, e.Branch, e.Commit.Short()),
+		}, true
+	}
+	if e, ok := errors.AsType[*core.CurrentBranchError](err); ok {
+		return failure{Code: "current_branch", Hint: `go to another branch first ("mlvc switch NAME"), then delete ` + e.Branch, Exit: ExitRefused}, true
+	}
+	if _, ok := errors.AsType[*core.KeptError](err); ok {
+		return failure{Code: "too_old", Hint: `what it reached may be gone; "mlvc config gc.keep_days DAYS" keeps operations longer from now on`, Exit: ExitRefused}, true
+	}
+	switch {
+	case errors.Is(err, core.ErrNothingUnfinished):
+		return failure{Code: "nothing_unfinished", Hint: `"mlvc status" shows where things stand; "mlvc undo" takes back what is done`, Exit: ExitUsage}, true
+	case errors.Is(err, core.ErrNothingToUndo):
+		return failure{Code: "nothing_to_undo", Hint: `"mlvc op log" lists the operations; "mlvc undo OP" takes back a certain one`, Exit: ExitNotFound}, true
+	case errors.Is(err, core.ErrUnrelated):
+		return failure{Code: "unrelated", Hint: "check that it is the right one; --unrelated merges all the same", Exit: ExitRefused}, true
+	case errors.Is(err, core.ErrNotForward):
+		return failure{Code: "not_forward", Hint: "leave out --ff-only to make a merge commit", Exit: ExitRefused}, true
+	}
+	return failure{}, false
+}
+
+func explainObstacles(e *core.ObstaclesError) failure {
+	f := failure{
+		Code: "in_the_way", Exit: ExitRefused,
+		Message: fmt.Sprintf("cannot %s: nothing was touched, because this would be lost:", e.Verb),
+		Hint:    "commit these files, move them away, or have them replaced with --force",
+	}
+	if e.Begun {
+		f.Message = fmt.Sprintf("cannot finish the %s: these came in the way meanwhile, and were left; all the rest is done:", e.Verb)
+		f.Hint = `commit is refused until it is finished: move these files away and run the same command again, or take it back with "mlvc checkout --abort"`
+	}
+	forced := true
+	for _, o := range e.Obstacles.List {
+		f.Paths = append(f.Paths, quoted(o.Path)+" "+string(o.Reason))
+		forced = forced && o.Reason.Forced()
+	}
+	if more := e.Obstacles.Count - int64(len(e.Obstacles.List)); more > 0 {
+		f.Paths = append(f.Paths, "… and "+decimal(more)+" more")
+	}
+	if !forced && !e.Begun {
+		f.Hint = "move or rename what is named; not all of it can be replaced by --force"
+	}
+	return f
+}
+
+func explainConflicts(e *core.ConflictError) failure {
+	f := failure{
+		Code: "conflict", Exit: ExitRefused,
+		Message: plural(e.Count, "path that both sides changed", "paths that both sides changed") + "; nothing was merged:",
+		Hint:    "settle them with --ours PATH and --theirs PATH (. is everything), or --keep-both writes theirs beside ours as NAME.theirs.EXT",
+	}
+	for _, c := range e.Conflicts {
+		line := quoted(c.Path) + " (ours: " + c.Ours + ", theirs: " + c.Theirs + ")"
+		if c.Below != "" {
+			line += ", a file on one side and a folder with " + quoted(c.Below) + " on the other"
+		}
+		f.Paths = append(f.Paths, line)
+	}
+	if more := e.Count - int64(len(e.Conflicts)); more > 0 {
+		f.Paths = append(f.Paths, "… and "+decimal(more)+" more")
+	}
+	return f
+}
+
 // explainName is for revisions, names and paths.
 func explainName(err error) (failure, bool) {
+	if e, ok := errors.AsType[*neitherError](err); ok {
+		hint := `"mlvc help revisions" shows how to name a commit; write -- before paths`
+		if near, ok := errors.AsType[*revision.UnknownError](e.rev); ok && len(near.Near) > 0 {
+			hint = "did you mean " + strings.Join(near.Near, ", ") + "?"
+		}
+		return failure{Code: "neither", Hint: hint, Exit: ExitNotFound}, true
+	}
+	if e, ok := errors.AsType[*revision.UnknownError](err); ok && e.Text == "HEAD" {
+		return failure{Code: "no_commit", Message: "there is no commit yet", Hint: `make the first one with "mlvc commit -m MESSAGE"`, Exit: ExitNotFound}, true
+	}
 	if e, ok := errors.AsType[*revision.UnknownError](err); ok {
 		f := failure{Code: "unknown_revision", Message: fmt.Sprintf("%s: no such revision", quoted(e.Text)), Exit: ExitNotFound}
 		if f.Hint = `"mlvc log --all", "mlvc branch" and "mlvc tag" list what there is; "mlvc help revisions" how to name it`; len(e.Near) > 0 {
@@ -158,6 +244,22 @@ func explainName(err error) (failure, bool) {
 	}
 	if _, ok := errors.AsType[*revision.SyntaxError](err); ok {
 		return failure{Code: "bad_revision", Hint: `"mlvc help revisions" shows how to name a commit`, Exit: ExitUsage}, true
+	}
+	if e, ok := errors.AsType[*core.SchemeError](err); ok {
+		return failure{Code: "unknown_revision", Hint: `write branch/` + e.Scheme + ` if you mean a branch; "mlvc help revisions" shows how to name a commit`, Exit: ExitNotFound}, true
+	}
+	if e, ok := errors.AsType[*core.UnmatchedError](err); ok {
+		return failure{Code: "no_path", Message: e.Where + " has nothing there:", Paths: quotedAll(e.Paths), Hint: `"mlvc ls REV" lists what a commit holds`, Exit: ExitNotFound}, true
+	}
+	if e, ok := errors.AsType[*core.NameExistsError](err); ok {
+		return failure{Code: "name_exists", Hint: "choose another name, or move " + e.Name.Short() + " there with --force", Exit: ExitRefused}, true
+	}
+	if e, ok := errors.AsType[*core.NoNameError](err); ok {
+		hint := `"mlvc branch" and "mlvc tag" list what there is`
+		if len(e.Near) > 0 {
+			hint = "did you mean " + strings.Join(e.Near, ", ") + "?"
+		}
+		return failure{Code: "no_name", Hint: hint, Exit: ExitNotFound}, true
 	}
 	switch {
 	case errors.Is(err, revision.ErrUnborn):

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"io"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/mlvc/mlvc/core"
@@ -14,15 +16,21 @@ type events struct {
 	out  *output
 	bar  *progress             // nil: none is shown
 	said map[core.Warning]bool // a path may be met more than once
+	rest map[string]int64      // how many of a code were not said, for people
+	told map[string]int64      // how many were
 }
 
-// maxSaid bounds the warnings that are remembered.
-const maxSaid = 10_000
+// maxSaid bounds the warnings that are remembered; people are told maxTold of
+// a code, and how many more there were.
+const (
+	maxSaid = 10_000
+	maxTold = 20
+)
 
 var _ core.Events = (*events)(nil)
 
 func newEvents(out *output, w io.Writer, showProgress bool) *events {
-	e := &events{out: out, said: make(map[core.Warning]bool)}
+	e := &events{out: out, said: make(map[core.Warning]bool), rest: make(map[string]int64), told: make(map[string]int64)}
 	if showProgress {
 		e.bar = newProgress(w)
 	}
@@ -45,7 +53,7 @@ type warning struct {
 
 // Warn implements core.Events.
 func (e *events) Warn(w core.Warning) {
-	if e.repeated(w) {
+	if e.muted(w) {
 		return
 	}
 	e.print(struct {
@@ -59,7 +67,8 @@ func (e *events) Warn(w core.Warning) {
 	})
 }
 
-func (e *events) repeated(w core.Warning) bool {
+// muted reports whether a warning was said before, or is one too many.
+func (e *events) muted(w core.Warning) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.said[w] {
@@ -67,6 +76,10 @@ func (e *events) repeated(w core.Warning) bool {
 	}
 	if len(e.said) < maxSaid {
 		e.said[w] = true
+	}
+	if e.told[w.Code]++; e.told[w.Code] > maxTold && !e.out.json {
+		e.rest[w.Code]++
+		return true
 	}
 	return false
 }
@@ -99,9 +112,18 @@ func (e *events) print(v any, human func(t *text)) {
 	_ = e.out.flush()
 }
 
-// end takes the progress away.
+// end takes the progress away, and sums up what was not said.
 func (e *events) end() {
 	if e.bar != nil {
 		e.bar.end()
+	}
+	e.mu.Lock()
+	rest := e.rest
+	e.rest = make(map[string]int64)
+	e.mu.Unlock()
+	for _, code := range slices.Sorted(maps.Keys(rest)) {
+		e.print(nil, func(t *text) {
+			t.line("%s … and %s more of this kind (%s; --json has all)", t.paint(yellow, "warning:"), decimal(rest[code]), code)
+		})
 	}
 }

@@ -52,6 +52,8 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.initCommand(), a.configCommand(),
 		a.statusCommand(), a.commitCommand(),
+		a.checkoutCommand(), a.switchCommand(), a.restoreCommand(), a.branchCommand(), a.tagCommand(),
+		a.mergeCommand(), a.undoCommand(), a.opCommand(),
 		a.completionCommand(), a.manCommand(),
 	)
 	root.AddCommand(a.topics()...)

@@ -27,7 +27,7 @@ folder is shown with their number; --all shows each.
 mlvc status               # everything
 mlvc status labels/       # one folder
 mlvc status --json        # one object a path, and a last one for the whole`,
-		exits: []int{ExitDamaged, ExitNotFound},
+		exits:  []int{ExitDamaged, ExitNotFound},
 		prints: []shape{{"for each path", core.StatusEntry{}}, {"at the end", core.Status{}}},
 	}, func(cmd *cobra.Command, args []string) error {
 		return a.read(cmd.Context(), func(r *core.Repo) error {

@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/mlvc/mlvc/objects"
 )
 
 // size writes a number of bytes as people read it, in powers of 1024.
@@ -97,4 +99,12 @@ func padRight(s string, width int) string {
 // padLeft is padRight with the blanks before it.
 func padLeft(s string, width int) string {
 	return strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s))) + s
+}
+
+// shortID writes an ID for people; none where there is none.
+func shortID(id objects.ID) string {
+	if id.IsZero() {
+		return "none"
+	}
+	return id.Short()
 }

@@ -31,6 +31,7 @@ var rows = []row{
 	{pkg: "refs/refstest", may: []string{"objects", "refs"}, help: true},
 
 	{pkg: "core", may: []string{"objects/...", "refs", "remote/...", "core/..."}},
+	{pkg: "core/internal/ordered"},
 	{pkg: "core/history", may: []string{"objects"}},
 	{pkg: "core/internal/ordered", may: []string{}},
 	{pkg: "core/revision", may: []string{"objects", "refs", "core/history"}},
