@@ -24,7 +24,7 @@ func TestGCKilled(t *testing.T) {
 		work(t, root)
 		return
 	}
-	d := history(t)
+	d := fourCommits(t)
 	d.config("gc.keep_days", "0")
 	d.env.Now = time.Now // as in the child
 	rounds := 12
