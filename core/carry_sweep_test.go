@@ -28,11 +28,13 @@ func TestSweepCarry(t *testing.T) {
 			return err
 		}, ends: "other"},
 		"undo": {prepare: func(d *data) {
-			d.mustCheckout(core.CheckoutOptions{Rev: "other"})
-			d.mustCheckout(core.CheckoutOptions{Rev: "main"})
+			d.checkout(core.CheckoutOptions{Rev: "other"})
+			d.checkout(core.CheckoutOptions{Rev: "main"})
 		}, do: func(d *data, r *core.Repo) error {
 			if headOf(d.t, d.open()) == d.branch("other") {
-				return nil // it was taken back; once more would take back more
+				// It was taken back; once more would take back more.
+				_, err := r.Checkout(d.t.Context(), core.CheckoutOptions{})
+				return err
 			}
 			_, err := r.Undo(d.t.Context(), core.UndoOptions{})
 			return err
@@ -51,7 +53,7 @@ func TestSweepCarry(t *testing.T) {
 			t.Run(verb+"/"+fault, func(t *testing.T) {
 				t.Parallel()
 				own := *c
-				sweepFaults(t, plan, &own)
+				sweep(t, plan, 23, &own)
 			})
 		}
 	}
@@ -88,7 +90,7 @@ func (c *carrySweep) begin(t *testing.T) *data {
 	d.must(err)
 	d.edit(2)
 	c.other = commit("theirs")
-	d.mustCheckout(core.CheckoutOptions{Rev: "main"})
+	d.checkout(core.CheckoutOptions{Rev: "main"})
 	d.edit(3)
 	c.main = commit("ours")
 	for path, text := range local {
@@ -102,7 +104,7 @@ func (c *carrySweep) end(d *data) {
 	d.verify(true)
 }
 
-func (d *data) mustCheckout(opt core.CheckoutOptions) {
+func (d *data) checkout(opt core.CheckoutOptions) {
 	d.t.Helper()
 	r := d.open()
 	defer r.Close()
@@ -124,8 +126,8 @@ func (d *data) branch(name string) objects.ID {
 	return objects.ID{}
 }
 
-// withRules is a picture with the user's local files.
-func withRules(p picture) picture {
+// with is a picture with the user's local files.
+func with(p picture) picture {
 	p = maps.Clone(p)
 	for path, text := range local {
 		p[path] = fileLook(false, objects.Sum(objects.KindChunk, []byte(text)))
@@ -169,7 +171,7 @@ func (c *carrySweep) try(d *data, i int, plan faultfs.Plan) bool {
 		c.ended(d, where)
 	}
 	c.back(d)
-	if diff := cmp.Diff(withRules(c.commits[c.main]), takeDisk(t, d.root)); diff != "" {
+	if diff := cmp.Diff(with(c.commits[c.main]), takeDisk(t, d.root)); diff != "" {
 		t.Errorf("%s: back at the start: %s", where, diff)
 	}
 	return fsys.Failed() != ""
@@ -234,7 +236,7 @@ func (c *carrySweep) ended(d *data, where string) {
 			t.Errorf("%s: head is %s", where, head.Short())
 		}
 	}
-	if diff := cmp.Diff(withRules(want), takeDisk(t, d.root)); diff != "" {
+	if diff := cmp.Diff(with(want), takeDisk(t, d.root)); diff != "" {
 		t.Errorf("%s: after the next run: %s", where, diff)
 	}
 	if work, err := r.Unfinished(); work != nil || err != nil {
@@ -274,8 +276,8 @@ func (c *carrySweep) back(d *data) {
 	case c.restores:
 		_, err := r.Restore(t.Context(), core.RestoreOptions{Paths: []string{"new", "swap", "large.bin"}, Force: true})
 		d.must(err)
-		d.removeAll("new/2.txt") // the head does not know it, so it was left alone
+		d.remove("new/2.txt") // the head does not know it, so it was left alone
 	default:
-		d.mustCheckout(core.CheckoutOptions{Rev: "main"})
+		d.checkout(core.CheckoutOptions{Rev: "main"})
 	}
 }

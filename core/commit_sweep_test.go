@@ -34,10 +34,10 @@ func injected(err error) bool {
 }
 
 // stride returns at which operation a sweep begins and how many it passes
-// over: from another one each time, so that a few runs try all. With
+// over: from another one each time, so that many runs try all. With
 // MLVC_SWEEP=1 it tries every one.
-func stride() (first, step int) {
-	step = 23
+func stride(usual int) (first, step int) {
+	step = usual
 	if s := os.Getenv("MLVC_SWEEP"); s != "" {
 		step, _ = strconv.Atoi(s)
 		step = max(step, 1)
@@ -62,11 +62,11 @@ type trial interface {
 	end(d *data)
 }
 
-// sweepFaults lets operation i fail, for every i, until the verb ends before its
-// i-th operation.
-func sweepFaults(t *testing.T, plan faultfs.Plan, c trial) {
+// sweep lets operation i fail, for every i, until the verb ends before its
+// i-th operation. usual is the stride where nothing else is asked for.
+func sweep(t *testing.T, plan faultfs.Plan, usual int, c trial) {
 	d := c.begin(t)
-	first, step := stride()
+	first, step := stride(usual)
 	for n, i := 1, first; !t.Failed(); n, i = n+1, i+step {
 		plan.At = i
 		if !c.try(d, i, plan) {
@@ -109,14 +109,14 @@ func (d *data) edit(i int) {
 	d.write("notes.txt", fmt.Sprintf("step %d", i))
 	d.write("large.bin", string(largeBytes(i)))
 	d.write(fmt.Sprintf("new/%d.txt", i), fmt.Sprintf("new in step %d", i))
-	d.removeAll(fmt.Sprintf("new/%d.txt", i-3))
+	d.remove(fmt.Sprintf("new/%d.txt", i-3))
 	d.write("run.sh", "#!/bin/sh\n")
 	d.must(os.Chmod(filepath.Join(d.root, "run.sh"), [2]os.FileMode{0o644, 0o755}[i%2]))
-	d.removeAll("link")
+	d.remove("link")
 	d.must(os.Symlink(fmt.Sprintf("new/%d.txt", i), filepath.Join(d.root, "link")))
-	d.removeAll(fmt.Sprintf("empty-%d", i-1))
+	d.remove(fmt.Sprintf("empty-%d", i-1))
 	d.must(os.MkdirAll(filepath.Join(d.root, fmt.Sprintf("empty-%d", i)), 0o777))
-	d.removeAll("swap")
+	d.remove("swap")
 	if i%2 == 0 {
 		d.write("swap", "a file")
 	} else {
@@ -131,7 +131,7 @@ func (d *data) must(err error) {
 	}
 }
 
-func (d *data) removeAll(path string) {
+func (d *data) remove(path string) {
 	d.t.Helper()
 	d.must(os.RemoveAll(filepath.Join(d.root, path)))
 }
@@ -177,7 +177,7 @@ func TestSweepCommit(t *testing.T) {
 			t.Run(verb+"/"+fault, func(t *testing.T) {
 				t.Parallel()
 				opt.Message = verb
-				sweepFaults(t, plan, &commitSweep{opt: opt, first: verb == "first"})
+				sweep(t, plan, 31, &commitSweep{opt: opt, first: verb == "first"})
 			})
 		}
 	}

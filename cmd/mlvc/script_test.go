@@ -4,12 +4,16 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/gofrs/flock"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -33,6 +37,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "json": jsonValue, "lines": lineCount, "let": let, "fill": fill,
+			"damage": damage, "hold": hold, "release": release,
 		},
 		RequireUniqueNames: true,
 	})
@@ -100,6 +105,58 @@ func fill(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.MkdirAll(dir, 0o777))
 	for i := range n {
 		ts.Check(os.WriteFile(fmt.Sprintf("%s/%05d", dir, i), fmt.Appendf(nil, "%s %d\n", args[0], i), 0o666))
+	}
+}
+
+// damage DIR: flips a byte in the middle of every file below DIR.
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: damage DIR")
+	}
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		data[len(data)/2] ^= 0x40
+		if err := os.Chmod(name, 0o600); err != nil {
+			return err
+		}
+		return os.WriteFile(name, data, 0o600)
+	}))
+}
+
+// hold FILE: takes the lock on FILE, as a process that writes does.
+func hold(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: hold FILE")
+	}
+	l := flock.New(ts.MkAbs(args[0]))
+	ok, err := l.TryLock()
+	if err != nil || !ok {
+		ts.Fatalf("hold %s: %v %v", args[0], ok, err)
+	}
+	held.Store(ts, l)
+	ts.Defer(func() { letGo(ts) })
+}
+
+// release: lets go of what hold took.
+func release(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: release")
+	}
+	letGo(ts)
+}
+
+// held are the locks of the stories that run.
+var held sync.Map
+
+func letGo(ts *testscript.TestScript) {
+	if l, ok := held.LoadAndDelete(ts); ok {
+		ts.Check(l.(*flock.Flock).Unlock())
 	}
 }
 

@@ -94,8 +94,8 @@ func (r Resolver) start(ctx context.Context, rev Rev) (Resolved, error) {
 // make the name of a branch ambiguous.
 func (r Resolver) base(ctx context.Context, view refs.View, base string) (Resolved, error) {
 	if id, err := objects.ParseID(base); err == nil {
-		_, err := history.Read(ctx, r.Source, id)
-		if errors.Is(err, objects.ErrNotFound) {
+		o, err := r.Source.Get(ctx, id)
+		if errors.Is(err, objects.ErrNotFound) || err == nil && o.Kind != objects.KindCommit {
 			err = &UnknownError{Text: base}
 		}
 		return Resolved{ID: id}, err

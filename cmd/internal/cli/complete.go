@@ -74,6 +74,33 @@ func (a *app) completeRevisionThenPaths(cmd *cobra.Command, args []string, begun
 	return a.completeTracked(cmd, args, begun)
 }
 
+func (a *app) completeRevisionOrPath(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	revisions, _ := a.completeRevision(cmd, args, begun)
+	paths, directive := a.completeTracked(cmd, args, begun)
+	return append(revisions, paths...), directive
+}
+
+// completeInRevision completes REV:PATH.
+func (a *app) completeInRevision(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	rev, path, inside := strings.Cut(begun, ":")
+	if !inside {
+		revisions, directive := a.completeRevision(cmd, args, begun)
+		for i, r := range revisions {
+			name, _, _ := strings.Cut(r, "\t")
+			revisions[i] = name + ":"
+		}
+		return revisions, directive | cobra.ShellCompDirectiveNoSpace
+	}
+	found, directive := a.complete(cmd, func(r *core.Repo) []string {
+		a.dir = r.Root() // the path after the colon is relative to the root
+		return a.namesBelow(cmd, r, rev, path)
+	})
+	for i, f := range found {
+		found[i] = rev + ":" + f
+	}
+	return found, directive | cobra.ShellCompDirectiveNoSpace
+}
+
 func (a *app) completeOperation(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	const most = 50
 	return a.complete(cmd, func(r *core.Repo) []string {

@@ -248,6 +248,15 @@ func explainName(err error) (failure, bool) {
 	if e, ok := errors.AsType[*core.SchemeError](err); ok {
 		return failure{Code: "unknown_revision", Hint: `write branch/` + e.Scheme + ` if you mean a branch; "mlvc help revisions" shows how to name a commit`, Exit: ExitNotFound}, true
 	}
+	if _, ok := errors.AsType[*core.NotInTreeError](err); ok {
+		return failure{Code: "no_path", Hint: `"mlvc ls -r REV" lists what a commit holds; paths in REV:PATH are relative to the root`, Exit: ExitNotFound}, true
+	}
+	if _, ok := errors.AsType[*core.NoPathError](err); ok {
+		return failure{Code: "no_path", Hint: "check the path; paths are relative to the current folder, or to what -C says", Exit: ExitNotFound}, true
+	}
+	if _, ok := errors.AsType[*core.FolderError](err); ok {
+		return failure{Code: "folder", Hint: `name a file; "mlvc ls REV PATH" lists the folder`, Exit: ExitUsage}, true
+	}
 	if e, ok := errors.AsType[*core.UnmatchedError](err); ok {
 		return failure{Code: "no_path", Message: e.Where + " has nothing there:", Paths: quotedAll(e.Paths), Hint: `"mlvc ls REV" lists what a commit holds`, Exit: ExitNotFound}, true
 	}
@@ -284,6 +293,8 @@ func explainRepository(err error) (failure, bool) {
 		return failure{Code: "locked", Hint: "wait for it to finish and try again, or wait longer with --wait 10m; if that process hangs, end it: the lock ends with it", Exit: ExitBusy}, true
 	}
 	switch {
+	case errors.Is(err, core.ErrPointerLost):
+		return failure{Code: "pointer_lost", Hint: `run "mlvc doctor": it finds the operation that was the last, and --fix names it again`, Exit: ExitDamaged}, true
 	case errors.Is(err, objects.ErrNewer):
 		return failure{Code: "newer", Hint: "install a newer mlvc; this one changes nothing here", Exit: ExitError}, true
 	case errors.Is(err, objects.ErrCorrupt), errors.Is(err, kv.ErrDamaged):

@@ -52,8 +52,10 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.initCommand(), a.configCommand(),
 		a.statusCommand(), a.commitCommand(),
+		a.diffCommand(), a.logCommand(), a.showCommand(), a.lsCommand(), a.catCommand(), a.duCommand(), a.hashCommand(),
 		a.checkoutCommand(), a.switchCommand(), a.restoreCommand(), a.branchCommand(), a.tagCommand(),
 		a.mergeCommand(), a.undoCommand(), a.opCommand(),
+		a.verifyCommand(), a.gcCommand(), a.doctorCommand(),
 		a.completionCommand(), a.manCommand(),
 	)
 	root.AddCommand(a.topics()...)

@@ -98,12 +98,16 @@ func (e *neitherError) Error() string {
 // readsAsRevision reports whether a word names commits, or why not.
 func readsAsRevision(ctx context.Context, r *core.Repo, word string) (is bool, why, err error) {
 	sides := []string{word}
+	if word == "^" {
+		return false, &revision.SyntaxError{Text: word, Why: "nothing follows ^"}, nil
+	}
 	if from, to, isRange, err := revision.ParseRange(word); err != nil {
 		return false, err, nil
 	} else if isRange {
 		sides = []string{from.String(), to.String()}
 	}
 	for _, side := range sides {
+		side = strings.TrimPrefix(side, "^") // left out of a log
 		_, err := r.Resolve(ctx, side)
 		syntax, bad := errors.AsType[*revision.SyntaxError](err)
 		switch {

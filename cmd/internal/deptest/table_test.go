@@ -61,7 +61,7 @@ var owners = []owner{
 	{module: "golang.org/x/term", may: []string{"cmd/..."}},
 	{module: "github.com/pelletier/go-toml/v2", may: []string{"core/..."}},
 	{module: "github.com/bmatcuk/doublestar/v4", may: []string{"core/..."}},
-	{module: "github.com/gofrs/flock", may: []string{"objects/kv/badgerkv", "objects/store", "core"}},
+	{module: "github.com/gofrs/flock", may: []string{"objects/kv/badgerkv", "objects/store", "core"}, test: true},
 	{module: "github.com/zeebo/blake3", may: []string{"objects/...", "refs", "core/...", "cmd/mlvc-bench"}},
 	{module: "github.com/fxamacker/cbor/v2", may: []string{"objects/...", "refs", "core/..."}},
 	{module: "github.com/klauspost/compress", may: []string{"objects/pack", "cmd/mlvc-bench"}},
