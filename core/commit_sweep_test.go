@@ -34,10 +34,10 @@ func injected(err error) bool {
 }
 
 // stride returns at which operation a sweep begins and how many it passes
-// over: from another one each time, so that a few runs try all. With
+// over: from another one each time, so that many runs try all. With
 // MLVC_SWEEP=1 it tries every one.
-func stride() (first, step int) {
-	step = 23
+func stride(usual int) (first, step int) {
+	step = usual
 	if s := os.Getenv("MLVC_SWEEP"); s != "" {
 		step, _ = strconv.Atoi(s)
 		step = max(step, 1)
@@ -63,10 +63,10 @@ type trial interface {
 }
 
 // sweep lets operation i fail, for every i, until the verb ends before its
-// i-th operation.
-func sweep(t *testing.T, plan faultfs.Plan, c trial) {
+// i-th operation. usual is the stride where nothing else is asked for.
+func sweep(t *testing.T, plan faultfs.Plan, usual int, c trial) {
 	d := c.begin(t)
-	first, step := stride()
+	first, step := stride(usual)
 	for n, i := 1, first; !t.Failed(); n, i = n+1, i+step {
 		plan.At = i
 		if !c.try(d, i, plan) {
@@ -177,7 +177,7 @@ func TestSweepCommit(t *testing.T) {
 			t.Run(verb+"/"+fault, func(t *testing.T) {
 				t.Parallel()
 				opt.Message = verb
-				sweep(t, plan, &commitSweep{opt: opt, first: verb == "first"})
+				sweep(t, plan, 31, &commitSweep{opt: opt, first: verb == "first"})
 			})
 		}
 	}

@@ -80,9 +80,16 @@ func (r *reader) read(ctx context.Context, item worktree.Item) (reading, error) 
 		res.unread, res.err = item.Skip == worktree.SkipUnreadable, item.Err
 		return res, nil
 	case worktree.KindNoted:
+		// No tree that must be kept names it, so gc may have removed it.
 		entry := item.Record.Entry
-		res.entry, res.stat, res.keeps = &entry, item.Stat, true
-		return res, nil
+		held, err := r.stored(ctx, entry)
+		if err != nil {
+			return res, err
+		}
+		if held {
+			res.entry, res.stat, res.keeps = &entry, item.Stat, true
+			return res, nil
+		}
 	}
 	if err := worktree.CheckPath(item.Path); err != nil {
 		// No checkout would ever write this name.
@@ -169,7 +176,7 @@ func (r *reader) readFile(ctx context.Context, name string, res *reading, st vfs
 	}
 	defer f.Close() //nolint:errcheck // it was only read
 	var prev objects.Entry
-	if rec := res.item.Record; rec != nil && rec.Entry.Mode.IsRegular() {
+	if rec := res.item.Record; rec != nil && rec.InTree && rec.Entry.Mode.IsRegular() {
 		prev = rec.Entry
 	}
 	entry, stats, err := content.Write(ctx, r.store, content.Sized(f, st.Size), prev, r.env.workers())
