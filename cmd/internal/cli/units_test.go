@@ -56,6 +56,7 @@ func TestProgressLine(t *testing.T) {
 		{core.Progress{Files: 10}, 2 * time.Second, "10 files, 5 files/s"},
 		{core.Progress{Files: 1, Bytes: 1 << 20}, time.Second, "1 files, 1.0 MiB, 1.0 MiB/s"},
 		{core.Progress{Files: 5, TotalFiles: 10, Bytes: 1 << 20, TotalBytes: 4 << 20}, time.Second, "5 of 10 files, 1.0 MiB of 4.0 MiB, 1.0 MiB/s, 3.0 s left"},
+		{core.Progress{Files: 1, TotalFiles: 10, Bytes: 4, TotalBytes: 4}, time.Second, "1 of 10 files, 4 B of 4 B, 4 B/s, 9.0 s left"},
 		{core.Progress{Bytes: 4, TotalBytes: 4}, time.Second, "4 B of 4 B, 4 B/s"},
 	} {
 		if got := progressLine(c.now, c.lasted); got != c.want {
