@@ -164,6 +164,7 @@ type carrying struct {
 	noted   int64 // the file system's time before anything was looked at
 	updates chan worktree.Update
 	stands  *standing
+	planned objects.Delta // what shall change, for the progress
 	res     Carried
 }
 
@@ -197,12 +198,26 @@ func (c *carrying) changes(ctx context.Context) worktree.Changes {
 	return c.changesOf(ctx, c.from, c.to, c.work.Paths)
 }
 
+// counted adds up on the way what the changes are.
+func counted(changes worktree.Changes, sum *objects.Delta) worktree.Changes {
+	return func(yield func(worktree.Change, error) bool) {
+		for change, err := range changes {
+			if err == nil {
+				addChange(sum, change)
+			}
+			if !yield(change, err) {
+				return
+			}
+		}
+	}
+}
+
 func (c *carrying) run(ctx context.Context) error {
 	if err := c.open(ctx); err != nil {
 		return err
 	}
 	defer c.close()
-	obstacles, err := worktree.Check(ctx, c.options, c.changes(ctx))
+	obstacles, err := worktree.Check(ctx, c.options, counted(c.changes(ctx), &c.planned))
 	if err != nil {
 		return err
 	}
@@ -276,7 +291,10 @@ func (c *carrying) done(ctx context.Context, r worktree.Result) error {
 		return err
 	}
 	if c.res.count(r) {
-		c.env.Events.Progress(Progress{Phase: PhaseWrite, Files: c.res.Written, Bytes: c.res.Bytes})
+		c.env.Events.Progress(Progress{
+			Phase: PhaseWrite, Files: c.res.Written, Bytes: c.res.Bytes,
+			TotalFiles: c.planned.Added + c.planned.Changed, TotalBytes: c.planned.AddedBytes + c.planned.ChangedBytes,
+		})
 	}
 	if r.Entry == nil {
 		return c.note(ctx, r.Path, base, base, worktree.Stamp{})

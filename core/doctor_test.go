@@ -32,8 +32,8 @@ func codes(r core.DoctorResult) string {
 	return strings.Join(list, " ")
 }
 
-// withHistory makes a repository of a few commits with deltas.
-func withHistory(t *testing.T) *data {
+// fourCommits makes a repository of a few commits with deltas.
+func fourCommits(t *testing.T) *data {
 	d := newData(t)
 	table := []byte(noise(5, 700_000))
 	for i := range 4 {
@@ -66,7 +66,7 @@ func (d *data) works() {
 }
 
 func TestDoctorFindsNothing(t *testing.T) {
-	d := withHistory(t)
+	d := fourCommits(t)
 	if got := codes(d.doctor(core.DoctorOptions{})); got != "" {
 		t.Errorf("a sound repository: %s", got)
 	}
@@ -76,7 +76,7 @@ func TestDoctorFindsNothing(t *testing.T) {
 }
 
 func TestDoctorFindsWhatIsWrong(t *testing.T) {
-	d := withHistory(t)
+	d := fourCommits(t)
 	d.write("mlvc.toml", "tracks = 1\n")
 	d.write(".mlvcignore", "a[\n")
 	d.write(".mlvc/index", "not an index")
@@ -119,7 +119,7 @@ func TestDatabaseDamage(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := withHistory(t)
+			d := fourCommits(t)
 			if err := damage(t, d); err != nil {
 				t.Fatal(err)
 			}
@@ -132,7 +132,7 @@ func TestDatabaseDamage(t *testing.T) {
 
 // The database made anew answers as the old one did.
 func TestRebuild(t *testing.T) {
-	d := withHistory(t)
+	d := fourCommits(t)
 	answers := func() map[objects.ID]string {
 		r := d.open()
 		defer r.Close()
@@ -166,7 +166,7 @@ func TestRebuild(t *testing.T) {
 
 func TestPointerLost(t *testing.T) {
 	for _, damage := range []string{"missing", "torn"} {
-		d := withHistory(t)
+		d := fourCommits(t)
 		was, err := os.ReadFile(d.path("current"))
 		if err != nil {
 			t.Fatal(err)
@@ -202,7 +202,7 @@ func TestPointerLost(t *testing.T) {
 
 // largestPack returns the file of the largest pack.
 func (d *data) largestPack() string {
-	packs, _ := filepath.Glob(d.path("packs", "*", "*.pack"))
+	packs, _ := filepath.Glob(d.path("packs", "*.pack"))
 	return slices.MaxFunc(packs, func(a, b string) int {
 		sa, _ := os.Stat(a)
 		sb, _ := os.Stat(b)
@@ -223,7 +223,7 @@ func TestFullCommitHealsLostPack(t *testing.T) {
 	if res := d.doctor(core.DoctorOptions{}); codes(res) != "pack_missing" {
 		t.Fatalf("%+v", res)
 	}
-	if paths := d.damage(false); !slices.Contains(paths, "small") || !slices.Contains(paths, "table.csv") {
+	if paths := d.damagedPaths(false); !slices.Contains(paths, "small") || !slices.Contains(paths, "table.csv") {
 		t.Fatalf("damage found: %v", paths)
 	}
 	r := d.open()
@@ -238,7 +238,7 @@ func TestFullCommitHealsLostPack(t *testing.T) {
 	d.verify(true)
 }
 
-func (d *data) damage(repair bool) []string {
+func (d *data) damagedPaths(repair bool) []string {
 	d.t.Helper()
 	r := d.open()
 	defer r.Close()
@@ -272,7 +272,7 @@ func TestVerifyRepairsDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
-	if paths := d.damage(true); len(paths) != 1 {
+	if paths := d.damagedPaths(true); len(paths) != 1 {
 		t.Fatalf("damaged: %v", paths)
 	}
 	d.commit(core.CommitOptions{Message: "heal", Kind: objects.Full})

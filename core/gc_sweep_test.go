@@ -14,7 +14,7 @@ import (
 // Whatever operation of gc fails, the repository verifies and the run after it
 // ends the work.
 func TestGCInterrupted(t *testing.T) {
-	d := withHistory(t)
+	d := fourCommits(t)
 	d.config("gc.keep_days", "0")
 	d.write("loose", noise(77, 400_000))
 	r := d.open()
@@ -67,7 +67,7 @@ func collectWith(t *testing.T, from *data, plan faultfs.Plan) int {
 
 // gc beside readers that are never stopped: what they read stays whole.
 func TestGCBesideReaders(t *testing.T) {
-	d := withHistory(t)
+	d := fourCommits(t)
 	d.config("gc.keep_days", "0")
 	stop := make(chan struct{})
 	failed := make(chan error, 2)

@@ -26,15 +26,18 @@ func (r *Repo) checkoutInto(ctx context.Context, opt CheckoutOptions) (CheckoutR
 		return res, err
 	}
 	res.Commit = target.ID
-	tree, err := r.treeOf(ctx, target.ID)
+	commit, err := r.commit(ctx, target.ID)
 	if err != nil {
 		return res, err
 	}
-	into := &intoFolder{Repo: r, dir: opt.Into, tree: tree, res: &res.Carried}
+	into := &intoFolder{Repo: r, dir: opt.Into, tree: commit.Tree, res: &res.Carried}
+	if len(opt.Paths) == 0 {
+		into.total = commit.Delta
+	}
 	if into.paths, err = cleanPaths(opt.Paths); err != nil {
 		return res, err
 	}
-	if err := r.checkMatch(ctx, opt.Rev, into.paths, tree); err != nil {
+	if err := r.checkMatch(ctx, opt.Rev, into.paths, commit.Tree); err != nil {
 		return res, err
 	}
 	return res, into.run(ctx, opt.SkipDamaged)
@@ -52,6 +55,7 @@ type intoFolder struct {
 	dir   string
 	tree  objects.ID
 	paths []string
+	total objects.Delta // of the whole tree, where all of it is wanted
 	res   *Carried
 }
 
@@ -117,7 +121,10 @@ func (f *intoFolder) write(ctx context.Context, options worktree.Options, skipDa
 
 func (f *intoFolder) done(r worktree.Result) error {
 	if f.res.count(r) {
-		f.env.Events.Progress(Progress{Phase: PhaseWrite, Files: f.res.Written, Bytes: f.res.Bytes})
+		f.env.Events.Progress(Progress{
+			Phase: PhaseWrite, Files: f.res.Written, Bytes: f.res.Bytes,
+			TotalFiles: f.total.Files, TotalBytes: f.total.Bytes,
+		})
 	}
 	return nil
 }

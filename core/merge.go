@@ -214,7 +214,7 @@ func (m *merging) record(ctx context.Context, tree objects.ID) (objects.ID, erro
 	}
 	o, err := objects.EncodeCommit(objects.Commit{
 		Tree: tree, Parents: []objects.ID{m.head.Commit, m.theirs},
-		Generation: max(ours.Generation, theirs.Generation) + 1,
+		Generation: history.Generation(ours, theirs),
 		Kind:       objects.Incremental, Base: m.head.Commit, Delta: change,
 		Author: m.env.Who, Time: m.env.Now(), Message: message,
 	})

@@ -25,9 +25,9 @@ type reach struct {
 }
 
 // reachable walks from every root: the operations of the log that are kept,
-// with all that their views and moves name; the tree of the stat cache;
-// unfinished work. Operations are kept when they are younger than since or not
-// older than the operation marked (zero: none), and the one before those.
+// with all that their views name, and the moves of the young; the tree of the
+// stat cache; unfinished work. Operations are kept when they are younger than since or not
+// older than the operation marked (zero: none), and the one before the young.
 func (s *session) reachable(ctx context.Context, since time.Time, marked objects.ID) (*reach, error) {
 	w := &reach{session: s, live: store.NewLive()}
 	ops, err := s.keptOperations(ctx, since, marked)
@@ -36,7 +36,7 @@ func (s *session) reachable(ctx context.Context, since time.Time, marked objects
 	}
 	w.ops = len(ops)
 	for _, op := range ops {
-		if err := w.operation(ctx, op); err != nil {
+		if err := w.operation(ctx, op, !op.Op.When.Before(since)); err != nil {
 			return nil, fmt.Errorf("operation %s: %w", op.ID.Short(), err)
 		}
 	}
@@ -50,7 +50,7 @@ func (s *session) reachable(ctx context.Context, since time.Time, marked objects
 // where gc has removed what came before.
 func (s *session) keptOperations(ctx context.Context, since time.Time, marked objects.ID) ([]refs.Logged, error) {
 	var ops []refs.Logged
-	keep := 0
+	keep := 1
 	for logged, err := range refs.Log(ctx, recorded{s.store}, s.op) {
 		if errors.Is(err, objects.ErrNotFound) && len(ops) > 0 {
 			break
@@ -59,14 +59,17 @@ func (s *session) keptOperations(ctx context.Context, since time.Time, marked ob
 			return nil, err
 		}
 		ops = append(ops, logged)
-		if !logged.Op.When.Before(since) || logged.ID == marked {
-			keep = len(ops)
+		switch {
+		case !logged.Op.When.Before(since):
+			keep = len(ops) + 1 // with the one before, whose view it changed
+		case logged.ID == marked:
+			keep = max(keep, len(ops))
 		}
 	}
 	if !marked.IsZero() && !slices.ContainsFunc(ops, func(l refs.Logged) bool { return l.ID == marked }) {
 		return ops, nil // the log is not the one that the marks were made by
 	}
-	return ops[:min(len(ops), keep+1)], nil
+	return ops[:min(len(ops), keep)], nil
 }
 
 // recorded reads what the database has, and does not look further.
@@ -76,7 +79,9 @@ func (r recorded) Get(ctx context.Context, id objects.ID) (objects.Object, error
 	return r.store.GetRecorded(ctx, id)
 }
 
-func (w *reach) operation(ctx context.Context, op refs.Logged) error {
+// operation adds an operation and its view; of a young one, which can be
+// undone, also what it moved names from.
+func (w *reach) operation(ctx context.Context, op refs.Logged, young bool) error {
 	w.live.Add(op.ID)
 	if err := w.nodes(ctx, op.Op.View, nil); err != nil {
 		return err
@@ -88,6 +93,9 @@ func (w *reach) operation(ctx context.Context, op refs.Logged) error {
 		if err := w.commits(ctx, ref.Value.Commit); err != nil {
 			return fmt.Errorf("%s: %w", ref.Name, err)
 		}
+	}
+	if !young {
+		return nil
 	}
 	for _, m := range op.Op.Moves {
 		for _, id := range []objects.ID{m.Old.Commit, m.New.Commit} {

@@ -156,16 +156,17 @@ func (v *verifying) walk(ctx context.Context) error {
 			return v.found(ctx, Damage{Operation: logged.ID}, logged.ID, err)
 		}
 		v.res.Operations++
-		if err := v.view(ctx, logged, young); err != nil {
+		kept := young
+		young = !logged.Op.When.Before(since)
+		if err := v.view(ctx, logged, kept, young); err != nil {
 			return err
 		}
-		young = !logged.Op.When.Before(since)
 	}
 	return nil
 }
 
 // view verifies what an operation names. What only an old one names may be gone.
-func (v *verifying) view(ctx context.Context, logged refs.Logged, kept bool) error {
+func (v *verifying) view(ctx context.Context, logged refs.Logged, kept, young bool) error {
 	if !kept {
 		return nil
 	}
@@ -180,6 +181,9 @@ func (v *verifying) view(ctx context.Context, logged refs.Logged, kept bool) err
 		if err := v.commit(ctx, ref.Value.Commit, true); err != nil {
 			return err
 		}
+	}
+	if !young {
+		return nil
 	}
 	for _, m := range logged.Op.Moves {
 		for _, id := range []objects.ID{m.New.Commit, m.Old.Commit} {

@@ -151,11 +151,17 @@ func (r *Reader) lookUpBase(ctx context.Context, k int) (objects.ID, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.bases == nil {
-		if x, err := ReadIndex(ctx, r.r, r.size, r.id); err == nil {
+		x, err := ReadIndex(ctx, r.r, r.size, r.id)
+		switch {
+		case err == nil:
 			r.bases = x.Bases
-		} else if r.bases = walkBases(ctx, r.r, r.size); ctx.Err() != nil {
-			r.bases = nil
-			return objects.ID{}, ctx.Err()
+		case errors.Is(err, objects.ErrCorrupt):
+			if r.bases, err = walkBases(ctx, r.r, r.size); err != nil {
+				r.bases = nil
+				return objects.ID{}, err
+			}
+		default:
+			return objects.ID{}, err // the disk failed, now: that says nothing of the pack
 		}
 	}
 	if k > len(r.bases) {

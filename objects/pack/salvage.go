@@ -160,13 +160,17 @@ func scan(ctx context.Context, r io.ReaderAt, size int64) iter.Seq2[found, error
 	}
 }
 
-// walkBases returns the base records of a pack whose index is damaged.
-func walkBases(ctx context.Context, r io.ReaderAt, size int64) []objects.ID {
+// walkBases returns the base records of a pack whose index is damaged. It
+// fails where it was not damage that kept a record from being read.
+func walkBases(ctx context.Context, r io.ReaderAt, size int64) ([]objects.ID, error) {
 	bases := []objects.ID{}
 	for rec, err := range scan(ctx, r, size) {
-		if err == nil && rec.encoding == encBase {
+		switch {
+		case err == nil && rec.encoding == encBase:
 			bases = append(bases, objects.ID(rec.payload))
+		case err != nil && !errors.Is(err, objects.ErrCorrupt):
+			return nil, err
 		}
 	}
-	return bases
+	return bases, nil
 }

@@ -52,12 +52,10 @@ func (p *progress) update(now core.Progress) {
 	if p.bar == nil {
 		p.show(now)
 	}
-	done, total := now.Bytes, now.TotalBytes
-	if total == 0 {
-		done, total = now.Files, now.TotalFiles
+	if share, ok := shareOf(now); ok {
+		p.bar.SetTotal(barSteps, false)
+		p.bar.SetCurrent(int64(share * barSteps))
 	}
-	p.bar.SetTotal(total, false)
-	p.bar.SetCurrent(done)
 }
 
 // note keeps what is drawn, and says whether a phase begins with it and how
@@ -116,17 +114,29 @@ func progressLine(now core.Progress, lasted time.Duration) string {
 	return strings.Join(parts, ", ")
 }
 
+// barSteps is how finely a bar is drawn.
+const barSteps = 1000
+
+// shareOf is how much of the phase is done, by files or by bytes, whichever is
+// less: many small files at the end take their time too.
+func shareOf(now core.Progress) (float64, bool) {
+	share, known := 1.0, false
+	for _, p := range [][2]int64{{now.Files, now.TotalFiles}, {now.Bytes, now.TotalBytes}} {
+		if p[1] > 0 {
+			share, known = min(share, float64(p[0])/float64(p[1])), true
+		}
+	}
+	return share, known
+}
+
 // timeLeft supposes that the rest goes as what was done went.
 func timeLeft(now core.Progress, lasted time.Duration) (time.Duration, bool) {
-	done, total := now.Bytes, now.TotalBytes
-	if total == 0 {
-		done, total = now.Files, now.TotalFiles
-	}
-	if done <= 0 || total <= done {
+	share, known := shareOf(now)
+	if !known || share <= 0 {
 		return 0, false
 	}
-	left := float64(lasted) / float64(done) * float64(total-done)
-	return time.Duration(left).Round(time.Second), true
+	left := time.Duration(float64(lasted) / share * (1 - share)).Round(time.Second)
+	return left, left > 0
 }
 
 // drop takes the phase's bar away.

@@ -1,0 +1,179 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlvc/mlvc/core"
+	"github.com/mlvc/mlvc/core/revision"
+	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/vfs"
+	"github.com/mlvc/mlvc/refs"
+)
+
+// testEnv is an environment with a folder of its own, and no variables.
+func testEnv(t *testing.T) Env {
+	return Env{FS: vfs.OS, Now: time.Now, Dir: t.TempDir(), Getenv: func(string) string { return "" }, Version: "test"}
+}
+
+func testApp(t *testing.T) *app {
+	a := &app{
+		env: testEnv(t), prints: make(map[*cobra.Command][]shape), exits: make(map[*cobra.Command][]int),
+		out: newOutput(io.Discard), err: newOutput(io.Discard),
+	}
+	a.dir = a.env.Dir
+	return a
+}
+
+// run calls mlvc and returns its exit status and what it printed.
+func run(ctx context.Context, env Env, args ...string) (status int, out, errs string) {
+	var o, e bytes.Buffer
+	status = Main(ctx, args, Streams{In: strings.NewReader(""), Out: &o, Err: &e}, env)
+	return status, o.String(), e.String()
+}
+
+// Every command has a short description, examples, a group and a manual page,
+// and says what it prints as JSON if it prints results.
+func TestCommandsAreDescribed(t *testing.T) {
+	a := testApp(t)
+	without := map[string]bool{"mlvc": true, "mlvc op": true}
+	silentOnes := map[string]bool{"mlvc cat": true, "mlvc completion": true, "mlvc man": true, "mlvc help": true}
+	walkCommands(a.root(), func(cmd *cobra.Command) {
+		name := cmd.CommandPath()
+		if page := a.manPage(cmd); !strings.HasPrefix(page, ".TH ") {
+			t.Errorf("%s: manual page %.40q", name, page)
+		}
+		if without[name] {
+			return
+		}
+		if cmd.Short == "" || cmd.Example == "" || cmd.Parent() == cmd.Root() && cmd.GroupID == "" {
+			t.Errorf("%s lacks a description, examples or a group", name)
+		}
+		for line := range strings.SplitSeq(cmd.Example, "\n") {
+			if !strings.Contains(line, "mlvc") {
+				t.Errorf("%s: the example %q does not call it", name, line)
+			}
+		}
+		if len(a.prints[cmd]) == 0 && !silentOnes[name] {
+			t.Errorf("%s does not say what it prints as JSON", name)
+		}
+	})
+}
+
+// Each kind of error has a code, and where there is a way out a hint.
+func TestExplain(t *testing.T) {
+	id := objects.ID{1}
+	for _, c := range []struct {
+		err  error
+		code string
+		exit int
+	}{
+		{errors.New("odd"), "error", ExitError},
+		{&core.UsageError{What: "x", Hint: "y"}, "usage", ExitUsage},
+		{&core.ExistsError{Root: "/r"}, "exists", ExitRefused},
+		{fmt.Errorf("%w: /r", core.ErrNoRepository), "no_repository", ExitNotFound},
+		{&core.LockedError{}, "locked", ExitBusy},
+		{&core.MovingError{Paths: []string{"a"}}, "moving", ExitRefused},
+		{&core.UnreadableError{Paths: []string{"a"}, Count: 1, Err: errors.New("x")}, "unreadable", ExitRefused},
+		{&core.DamageError{Paths: []string{"a"}, Count: 1}, "suspected_damage", ExitDamaged},
+		{&core.UnfinishedError{Verb: "commit"}, "unfinished", ExitRefused},
+		{&core.ObstaclesError{Verb: "checkout"}, "in_the_way", ExitRefused},
+		{&core.ConflictError{}, "conflict", ExitRefused},
+		{&core.UnmergedError{Branch: "b"}, "unmerged", ExitRefused},
+		{&core.RulesError{Where: "mlvc.toml:1:2", What: "x"}, "bad_rules", ExitUsage},
+		{&revision.UnknownError{Text: "x"}, "unknown_revision", ExitNotFound},
+		{&revision.AmbiguousError{Text: "x"}, "ambiguous", ExitUsage},
+		{&refs.MovedError{}, "moved", ExitBusy},
+		{&objects.ObjectError{ID: id, Err: objects.ErrCorrupt}, "damaged", ExitDamaged},
+		{&objects.ObjectError{ID: id, Err: objects.ErrNotFound}, "missing_object", ExitDamaged},
+		{&core.NewerError{Dir: "d", Version: 99}, "newer", ExitError},
+		{fmt.Errorf("write: %w", vfs.ErrNoSpace), "disk_full", ExitError},
+		{fmt.Errorf("read: %w", context.Canceled), "interrupted", ExitInterrupted},
+	} {
+		f := explain(c.err)
+		if f.Code != c.code || f.Exit != c.exit {
+			t.Errorf("%T: %s, exit status %d; want %s, %d", c.err, f.Code, f.Exit, c.code, c.exit)
+		}
+		if f.Message == "" || f.Hint == "" && c.code != "error" {
+			t.Errorf("%T: message %q, hint %q", c.err, f.Message, f.Hint)
+		}
+	}
+}
+
+// Interrupted, a command ends with its own status and says how to go on, and
+// the next run does it.
+func TestInterrupted(t *testing.T) {
+	env := testEnv(t)
+	if status, _, errs := run(t.Context(), env, "init"); status != ExitOK {
+		t.Fatal(errs)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	status, _, errs := run(ctx, env, "commit", "-m", "x")
+	if status != ExitInterrupted || !strings.Contains(errs, "again to go on") {
+		t.Fatalf("exit status %d, %q", status, errs)
+	}
+	if status, out, errs := run(t.Context(), env, "commit", "-m", "x"); status != ExitOK || !strings.Contains(out, "[main ") {
+		t.Fatalf("exit status %d, %q, %q", status, out, errs)
+	}
+}
+
+// Who signs: the repository's settings, the environment, and never nobody.
+func TestWhoSigns(t *testing.T) {
+	env := testEnv(t)
+	vars := map[string]string{}
+	env.Getenv = func(key string) string { return vars[key] }
+	signed := func() string {
+		t.Helper()
+		run(t.Context(), env, "commit", "--allow-empty", "-m", "x")
+		_, out, _ := run(t.Context(), env, "show", "-s")
+		_, rest, _ := strings.Cut(out, "author  ")
+		author, _, _ := strings.Cut(rest, "\n")
+		return author
+	}
+	run(t.Context(), env, "init")
+	if got := signed(); !strings.Contains(got, "@") {
+		t.Errorf("signed by %q", got)
+	}
+	vars["MLVC_AUTHOR_NAME"], vars["MLVC_AUTHOR_EMAIL"] = "Ada", "ada@example.org"
+	if got := signed(); got != "Ada <ada@example.org>" {
+		t.Errorf("signed by %q", got)
+	}
+	run(t.Context(), env, "config", "user.name", "Grace")
+	if got := signed(); got != "Grace <ada@example.org>" {
+		t.Errorf("signed by %q", got)
+	}
+}
+
+// Warnings are told once, and only the first of very many.
+func TestWarnings(t *testing.T) {
+	var out bytes.Buffer
+	e := newEvents(newOutput(&out), &out, false)
+	for i := range 100 {
+		for range 2 {
+			e.Warn(core.Warning{Code: "left_dataset", Path: fmt.Sprint("p", i), Message: "left"})
+		}
+	}
+	e.end()
+	if n := strings.Count(out.String(), "\n"); n != maxTold+1 || !strings.Contains(out.String(), "80 more") {
+		t.Errorf("%d lines:\n%s", n, out.String())
+	}
+}
+
+// Columns are as wide as their letters, not their bytes.
+func TestColumns(t *testing.T) {
+	var out bytes.Buffer
+	tx := &text{&out, style{}}
+	tx.columns("  ", [][]cell{{{text: "→"}, {text: "1", right: true}, {text: "x"}}, {{text: "ab"}, {text: "10", right: true}, {text: "y"}}})
+	if want := "  →    1  x\n  ab  10  y\n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+}
