@@ -126,8 +126,8 @@ func (d *data) branch(name string) objects.ID {
 	return objects.ID{}
 }
 
-// with is a picture with the user's local files.
-func with(p picture) picture {
+// withLocal is a picture with the user's local files.
+func withLocal(p picture) picture {
 	p = maps.Clone(p)
 	for path, text := range local {
 		p[path] = fileLook(false, objects.Sum(objects.KindChunk, []byte(text)))
@@ -171,7 +171,7 @@ func (c *carrySweep) try(d *data, i int, plan faultfs.Plan) bool {
 		c.ended(d, where)
 	}
 	c.back(d)
-	if diff := cmp.Diff(with(c.commits[c.main]), takeDisk(t, d.root)); diff != "" {
+	if diff := cmp.Diff(withLocal(c.commits[c.main]), takeDisk(t, d.root)); diff != "" {
 		t.Errorf("%s: back at the start: %s", where, diff)
 	}
 	return fsys.Failed() != ""
@@ -236,7 +236,7 @@ func (c *carrySweep) ended(d *data, where string) {
 			t.Errorf("%s: head is %s", where, head.Short())
 		}
 	}
-	if diff := cmp.Diff(with(want), takeDisk(t, d.root)); diff != "" {
+	if diff := cmp.Diff(withLocal(want), takeDisk(t, d.root)); diff != "" {
 		t.Errorf("%s: after the next run: %s", where, diff)
 	}
 	if work, err := r.Unfinished(); work != nil || err != nil {

@@ -60,6 +60,7 @@ func TestDiffOfWorkingTree(t *testing.T) {
 	}
 	d.write("new/name.txt", "a content of its own")
 	d.remove("old/name.txt")
+	d.remove("old")
 	d.write("copy.txt", "to be copied")
 	d.write("back.txt", "one")
 	d.write("later.txt", "changed")
