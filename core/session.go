@@ -66,7 +66,12 @@ func (s *session) reload(ctx context.Context) (err error) {
 	return err
 }
 
-func (s *session) end() error { return s.lock.release() }
+// end lets others write. What was put and reached by no name is forgotten: it
+// lies where only the holder of the lock may have files.
+func (s *session) end() error {
+	s.store.Discard()
+	return s.lock.release()
+}
 
 // lookPrefix begins the name of a folder in `.mlvc/tmp` in which a verb that
 // holds no lock makes itself an index.

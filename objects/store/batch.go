@@ -59,10 +59,13 @@ func newBatch() *batch {
 	return &batch{objects: make(map[objects.ID]pending), done: make(chan struct{})}
 }
 
+// abort removes the open packs and waits for those that are being sealed.
 func (b *batch) abort() {
-	for _, p := range b.open {
-		if p != nil {
+	for _, p := range b.packs {
+		if p == b.open[0] || p == b.open[1] {
 			p.writer.Abort() //nolint:errcheck // the next run sweeps what is left
+		} else {
+			<-p.sealed
 		}
 	}
 }

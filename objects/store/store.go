@@ -64,11 +64,21 @@ func Open(opt Options) *Store {
 
 // Close lets go of open packs. What was put and not synced is lost.
 func (s *Store) Close() error {
+	s.Discard()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.current.abort()
-	s.current = newBatch()
 	return s.packs.close()
+}
+
+// Discard forgets what was put since the last Sync, and that writing it failed.
+// When it returns nothing is being written any more, so the writer lock may be
+// released. Packs that were sealed stay: the next Adopt finds them.
+func (s *Store) Discard() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.await() //nolint:errcheck // what it wrote is not wanted
+	s.current.abort()
+	s.current, s.failed = newBatch(), nil
 }
 
 // Stats returns the counts so far; Stored includes only sealed packs, so call
