@@ -190,7 +190,7 @@ func (r *Repo) applyOptions(root, probe string) (worktree.Options, error) {
 	disk, err := worktree.Probe(r.env.FS, probe, runtime.GOOS == "windows")
 	return worktree.Options{
 		FS: r.env.FS, Root: root, Disk: disk, Hash: hashReader,
-		Workers: max(2, runtime.GOMAXPROCS(0)),
+		Workers: r.env.workers(),
 	}, err
 }
 

@@ -414,8 +414,10 @@ func copyData(t *testing.T, from *data) *data {
 	return &d
 }
 
-var sweepA = files{"a": "a", "d/b": "b", "d/c": "c", "gone/x": "x", "shape": "file", "e": "/"}
-var sweepB = files{"a": "A!", "d/b": "b", "d/n": "n", "new/y/z": "z", "shape/of": "folder", "e/f": "f"}
+var (
+	sweepA = files{"a": "a", "d/b": "b", "d/c": "c", "gone/x": "x", "shape": "file", "e": "/"}
+	sweepB = files{"a": "A!", "d/b": "b", "d/n": "n", "new/y/z": "z", "shape/of": "folder", "e/f": "f"}
+)
 
 func TestCheckoutInterrupted(t *testing.T) {
 	base := newData(t)

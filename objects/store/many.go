@@ -35,21 +35,46 @@ func (s *Store) GetMany(ctx context.Context, ids []objects.ID) (objs []objects.O
 		return cmp.Or(bytes.Compare(a.Pack[:], b.Pack[:]), cmp.Compare(a.Offset, b.Offset))
 	})
 	for len(order) > 0 {
-		n := 1
-		for n < len(order) && places[order[n]].Pack == places[order[0]].Pack {
-			n++
-		}
+		n := together(places, order)
 		s.getRun(ctx, ids, places, order[:n], objs, errs)
 		order = order[n:]
 	}
 	return objs, errs
 }
 
-// getRun gets the chunks i of run, which lie in one pack.
+// Records are read together while what lies between two is less than a read
+// of its own would cost, up to a buffer's size.
+const (
+	maxGap  = 16 << 10
+	maxSpan = 1 << 20
+)
+
+// together returns how many of the places that order begins with are to be
+// read at once.
+func together(places []pack.Place, order []int) int {
+	first := places[order[0]]
+	n, end := 1, first.Offset+int64(first.Length)
+	for ; n < len(order); n++ {
+		p := places[order[n]]
+		if p.Pack != first.Pack || p.Offset-end > maxGap || p.Offset+int64(p.Length)-first.Offset > maxSpan {
+			break
+		}
+		end = max(end, p.Offset+int64(p.Length))
+	}
+	return n
+}
+
+// getRun gets the chunks i of run, which lie together in one pack. What goes
+// wrong is left to Get, which knows more ways.
 func (s *Store) getRun(ctx context.Context, ids []objects.ID, places []pack.Place, run []int, objs []objects.Object, errs []error) {
-	r, release, err := s.packs.open(ctx, places[run[0]].Pack)
+	first, last := places[run[0]], places[run[len(run)-1]]
+	r, release, err := s.packs.open(ctx, first.Pack)
 	if err == nil {
 		defer release()
+		if len(run) > 1 {
+			first.Length = int(last.Offset-first.Offset) + last.Length
+			r, err = r.Ahead(ctx, first)
+		}
 	}
 	for _, i := range run {
 		if err == nil {

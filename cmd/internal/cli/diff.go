@@ -108,8 +108,12 @@ func summaryText(d core.DiffSummary) string {
 		n, bytes int64
 		word     string
 	}{
-		{d.Added, d.AddedBytes, "added"}, {d.Changed, d.ChangedBytes, "changed"}, {d.Removed, d.RemovedBytes, "removed"},
-		{d.Renamed, -1, "renamed"}, {d.Copied, -1, "copied"}, {d.Mode, -1, "with another mode"},
+		{d.Added, d.AddedBytes, "added"},
+		{d.Changed, d.ChangedBytes, "changed"},
+		{d.Removed, d.RemovedBytes, "removed"},
+		{d.Renamed, -1, "renamed"},
+		{d.Copied, -1, "copied"},
+		{d.Mode, -1, "with another mode"},
 	} {
 		if p.n == 0 {
 			continue

@@ -48,8 +48,12 @@ func (a *app) printUsage(cmd *cobra.Command, r *core.Repo, opt core.DuOptions) e
 			continue
 		}
 		rows = append(rows, []cell{
-			{text: quoted(u.Name)}, {text: decimal(u.Files), right: true}, {text: size(u.Bytes), right: true},
-			{text: size(u.Stored), right: true}, {text: size(u.UniqueBytes), right: true}, {text: size(u.Freed), right: true},
+			{text: quoted(u.Name)},
+			{text: decimal(u.Files), right: true},
+			{text: size(u.Bytes), right: true},
+			{text: size(u.Stored), right: true},
+			{text: size(u.UniqueBytes), right: true},
+			{text: size(u.Freed), right: true},
 		})
 	}
 	a.events.end()
