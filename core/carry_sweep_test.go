@@ -53,7 +53,7 @@ func TestSweepCarry(t *testing.T) {
 			t.Run(verb+"/"+fault, func(t *testing.T) {
 				t.Parallel()
 				own := *c
-				sweep(t, plan, 23, &own)
+				sweep(t, plan, 41, &own)
 			})
 		}
 	}

@@ -25,7 +25,7 @@ func TestSweepGC(t *testing.T) {
 		for fault, plan := range faults {
 			t.Run(fmt.Sprintf("marked=%v/%s", marked, fault), func(t *testing.T) {
 				t.Parallel()
-				sweep(t, plan, 113, &gcSweep{marked: marked})
+				sweep(t, plan, 199, &gcSweep{marked: marked})
 			})
 		}
 	}

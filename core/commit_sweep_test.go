@@ -177,7 +177,7 @@ func TestSweepCommit(t *testing.T) {
 			t.Run(verb+"/"+fault, func(t *testing.T) {
 				t.Parallel()
 				opt.Message = verb
-				sweep(t, plan, 31, &commitSweep{opt: opt, first: verb == "first"})
+				sweep(t, plan, 61, &commitSweep{opt: opt, first: verb == "first"})
 			})
 		}
 	}
