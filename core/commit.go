@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
+
+	"github.com/fxamacker/cbor/v2"
 
 	"github.com/mlvc/mlvc/core/history"
 	"github.com/mlvc/mlvc/objects"
@@ -100,7 +103,7 @@ func (c *committing) run(ctx context.Context) (CommitResult, error) {
 	}
 	snap, err := c.openSnapshot(ctx, snapshotOptions{
 		Rules: c.rules, Paths: c.opt.Paths,
-		SkipUnreadable: c.opt.SkipUnreadable, Accept: c.opt.Accept,
+		SkipUnreadable: c.opt.SkipUnreadable, Accept: c.opt.Accept, AllowMoving: c.opt.AllowMoving,
 	})
 	if err != nil {
 		return CommitResult{}, err
@@ -125,6 +128,14 @@ func (c *committing) run(ctx context.Context) (CommitResult, error) {
 }
 
 func (c *committing) checkOptions() error {
+	if !utf8.ValidString(c.opt.Message) {
+		return &UsageError{What: "the message is not text in UTF-8"}
+	}
+	for key, value := range c.opt.Meta {
+		if !utf8.ValidString(key) || !utf8.ValidString(value) {
+			return &UsageError{What: fmt.Sprintf("the key or value of %q is not text in UTF-8", key)}
+		}
+	}
 	whole := c.opt.Kind == objects.Full || c.opt.Kind == objects.Differential
 	if len(c.opt.Paths) > 0 && whole && !c.head.Commit.IsZero() {
 		return &UsageError{
@@ -263,7 +274,10 @@ func (c *committing) describe(ctx context.Context, choice kindChoice) (objects.C
 	commit := objects.Commit{
 		Tree: c.snap.tree, Kind: choice.Kind, Base: choice.Base, Delta: change,
 		Author: c.env.Who, Time: c.env.Now(), Message: c.opt.Message, Meta: c.opt.Meta,
-		Moving: c.moving, Generation: 1,
+		Generation: 1,
+	}
+	for _, path := range c.moving {
+		commit.Moving = append(commit.Moving, cbor.ByteString(path))
 	}
 	if !c.head.Commit.IsZero() {
 		parent, err := c.commit(ctx, c.head.Commit)

@@ -5,6 +5,7 @@ package core
 
 import (
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/mlvc/mlvc/objects"
@@ -27,6 +28,21 @@ type Env struct {
 	// some MiB for each. Zero: by the number of processors.
 	Workers int
 	Events  Events
+}
+
+// maxCommand is how many bytes of the command the operation log keeps.
+const maxCommand = 2000
+
+// tidy makes text of what goes into records, whatever bytes the system or the
+// user gave.
+func (e Env) tidy() Env {
+	text := func(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+	e.Who.Name, e.Who.Email = text(e.Who.Name), text(e.Who.Email)
+	if len(e.Command) > maxCommand {
+		e.Command = strings.ToValidUTF8(e.Command[:maxCommand], "") + "…"
+	}
+	e.Command = text(e.Command)
+	return e
 }
 
 // workers returns how many files are read or written at once: two more than

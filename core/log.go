@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fxamacker/cbor/v2"
+
 	"github.com/mlvc/mlvc/core/history"
 	"github.com/mlvc/mlvc/core/revision"
 	"github.com/mlvc/mlvc/objects"
@@ -246,7 +248,7 @@ func (d *decorations) entry(c history.Commit) LogEntry {
 	e := LogEntry{
 		ID: c.ID, Parents: c.Parents, Kind: c.Kind, Base: c.Base, Tree: c.Tree,
 		Author: Person(c.Author), Time: c.Time, Message: c.Message, Meta: c.Meta,
-		Delta: c.Changes(), Held: c.Commit.Delta, Moving: c.Moving,
+		Delta: c.Changes(), Held: c.Commit.Delta, Moving: paths(c.Moving),
 		Names: d.names[c.ID], Commit: c.Commit,
 	}
 	if e.Parents == nil {
@@ -259,4 +261,12 @@ func (d *decorations) entry(c history.Commit) LogEntry {
 		e.HeadBranch = d.head.Branch
 	}
 	return e
+}
+
+func paths(list []cbor.ByteString) []string {
+	var text []string
+	for _, p := range list {
+		text = append(text, string(p))
+	}
+	return text
 }

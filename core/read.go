@@ -3,10 +3,12 @@ package core
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/mlvc/mlvc/core/worktree"
@@ -25,6 +27,9 @@ type reading struct {
 	unread  bool  // could not be read, or is to be left as it was
 	err     error // why
 	damaged bool  // other bytes under an unchanged stat
+	// moving: it went on changing while it was read. entry is what was read, if
+	// anything was.
+	moving bool
 }
 
 // reader reads and stores files, in several goroutines.
@@ -103,10 +108,10 @@ func (r *reader) read(ctx context.Context, item worktree.Item) (reading, error) 
 		}
 		again, err := r.readOnce(ctx, &res, noted)
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			res.entry = nil // it vanished
+		case errors.Is(err, fs.ErrNotExist), err != nil && r.becameOther(item):
+			res.entry = nil // it vanished; what came in its place the next round finds
 			return res, nil
-		case errors.Is(err, fs.ErrPermission), isNotFile(err):
+		case errors.Is(err, fs.ErrPermission), errors.Is(err, errNotFile):
 			res.unread, res.err = true, err
 			return res, nil
 		case err != nil:
@@ -116,10 +121,18 @@ func (r *reader) read(ctx context.Context, item worktree.Item) (reading, error) 
 			return res, nil
 		}
 	}
-	return res, nil // the check after the round finds that it moved
+	res.moving = true
+	return res, nil
 }
 
-func isNotFile(err error) bool { return errors.Is(err, errNotFile) }
+// becameOther reports whether a path is no longer of the type that the walk saw.
+func (r *reader) becameOther(item worktree.Item) bool {
+	st, err := r.env.FS.Lstat(filepath.Join(r.root, filepath.FromSlash(item.Path)))
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+	}
+	return st.Type != item.Stat.Type
+}
 
 var errNotFile = errors.New("is no longer a file")
 
@@ -139,10 +152,9 @@ func (r *reader) readOnce(ctx context.Context, res *reading, noted int64) (again
 		entry, after, err = r.readFile(ctx, name, res, st)
 	}
 	if errors.Is(err, content.ErrChanged) {
-		err, again = nil, true
-		if after, err = r.env.FS.Lstat(name); err != nil {
-			return false, err
-		}
+		res.entry = nil // nothing was read as a whole
+		res.item.Stat, err = r.env.FS.Lstat(name)
+		return true, err
 	}
 	if err != nil {
 		return false, err
@@ -179,12 +191,16 @@ func (r *reader) readFile(ctx context.Context, name string, res *reading, st vfs
 	if rec := res.item.Record; rec != nil && rec.InTree && rec.Entry.Mode.IsRegular() {
 		prev = rec.Entry
 	}
-	entry, stats, err := content.Write(ctx, r.store, content.Sized(f, st.Size), prev, r.env.workers())
+	var file content.File = f
+	if r.opt.AllowMoving {
+		file = upTo{f, st.Size} // of a file that grows all the while, what was there
+	}
+	entry, stats, err := content.Write(ctx, r.store, content.Sized(file, st.Size), prev, r.env.workers())
 	if err == nil && r.opt.Heal && stats.Reused > 0 {
 		var stored bool
 		if stored, err = r.stored(ctx, entry); err == nil && !stored {
 			// The chunks of prev were not put again, and some are lost.
-			entry, _, err = content.Write(ctx, r.store, content.Sized(f, st.Size), objects.Entry{}, r.env.workers())
+			entry, _, err = content.Write(ctx, r.store, content.Sized(file, st.Size), objects.Entry{}, r.env.workers())
 		}
 	}
 	if err != nil {
@@ -201,6 +217,27 @@ func (r *reader) readFile(ctx context.Context, name string, res *reading, st vfs
 		err = errNotFile
 	}
 	return entry, after, err
+}
+
+// upTo is the beginning of a file.
+type upTo struct {
+	content.File
+	size int64
+}
+
+// ReadAt implements io.ReaderAt.
+func (f upTo) ReadAt(p []byte, off int64) (int, error) {
+	if off >= f.size {
+		return 0, io.EOF
+	}
+	if n := f.size - off; int64(len(p)) > n {
+		n, err := f.File.ReadAt(p[:n], off)
+		if err == nil {
+			err = io.EOF
+		}
+		return n, err
+	}
+	return f.File.ReadAt(p, off)
 }
 
 // judge finds suspected damage: a file that was read again although its stat

@@ -59,7 +59,7 @@ func Open(ctx context.Context, env Env, dir string) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Repo{env: env, root: root, dir: filepath.Join(root, Dir)}
+	r := &Repo{env: env.tidy(), root: root, dir: filepath.Join(root, Dir)}
 	if r.format, err = readFormat(env.FS, r.dir); err != nil {
 		return nil, err
 	}

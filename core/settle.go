@@ -57,7 +57,13 @@ func (s *settling) settle(res reading) (prolly.Edit, worktree.Update, bool) {
 	case res.damaged:
 		s.damage.add(path)
 		return prolly.Edit{}, worktree.Update{}, false
+	case res.moving:
+		s.stamps[path] = worktree.Stamp{} // no file has it: the check after the round finds it
+		if res.entry == nil {
+			return prolly.Edit{}, worktree.Update{}, false
+		}
 	case res.entry == nil:
+		delete(s.stamps, path)
 		s.warnAbsent(res)
 		if rec == nil {
 			return prolly.Edit{}, worktree.Update{}, false // new, and gone again
@@ -68,8 +74,12 @@ func (s *settling) settle(res reading) (prolly.Edit, worktree.Update, bool) {
 	if res.keeps {
 		record.Stamp = worktree.StampOf(res.stat)
 	}
-	if !res.keeps || !s.overflow {
+	switch {
+	case res.moving:
+	case !res.keeps || !s.overflow:
 		s.stamps[path] = worktree.StampOf(res.stat)
+	default:
+		delete(s.stamps, path)
 	}
 	update := worktree.Update{Path: path, Record: &record}
 	if rec != nil && rec.InTree && rec.Entry == *res.entry {

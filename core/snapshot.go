@@ -24,6 +24,7 @@ type snapshotOptions struct {
 	Paths          []string
 	SkipUnreadable bool
 	Accept         []string
+	AllowMoving    bool
 	// Heal stores again what the store should hold of a file and does not.
 	Heal bool
 }
@@ -47,8 +48,8 @@ type snapshot struct {
 	dirtyBytes int64
 	folders    []folderStat
 
-	// What the last round read: the stats under which files were read whose
-	// record may not keep them, and of few files all.
+	// What was read: the stats under which files were read whose record may
+	// not keep them, and of few files all.
 	stamps map[string]worktree.Stamp
 	again_ []worktree.Item
 
@@ -78,7 +79,7 @@ func (s *session) openSnapshot(ctx context.Context, opt snapshotOptions) (*snaps
 	if len(opt.Paths) == 0 {
 		opt.Paths = nil // for package worktree, which takes an empty list at its word
 	}
-	p := &snapshot{session: s, opt: opt, tree: s.head.Tree, index: index}
+	p := &snapshot{session: s, opt: opt, tree: s.head.Tree, index: index, stamps: make(map[string]worktree.Stamp)}
 	p.reader = newReader(p)
 	return p, nil
 }
@@ -167,7 +168,6 @@ func (p *snapshot) record(ctx context.Context, items iter.Seq2[worktree.Item, er
 	if err != nil {
 		return err
 	}
-	p.stamps = make(map[string]worktree.Stamp)
 	settle := &settling{snapshot: p, updates: make(chan worktree.Update, 512)}
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error {

@@ -100,8 +100,8 @@ type Commit struct {
 	Git        *Git              `cbor:"git,omitempty"`
 	Waivers    []Waiver          `cbor:"waivers,omitempty"`
 	// Moving names paths that were changing while they were read, recorded
-	// because the user allowed it.
-	Moving []string `cbor:"moving,omitempty"`
+	// because the user allowed it. A path need not be text.
+	Moving []cbor.ByteString `cbor:"moving,omitempty"`
 
 	Unknown map[string]cbor.RawMessage `cbor:"-"`
 }

@@ -39,15 +39,26 @@ var recordDecoder = func() cbor.DecMode {
 }()
 
 // MarshalRecord encodes a struct as a record; unknown are fields to carry
-// along that the struct does not have.
+// along that the struct does not have. It fails for what could not be read
+// again, such as text that is not UTF-8.
 func MarshalRecord(v any, unknown map[string]cbor.RawMessage) ([]byte, error) {
-	if len(unknown) == 0 {
-		return recordEncoder.Marshal(v)
-	}
 	data, err := recordEncoder.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
+	if len(unknown) > 0 {
+		if data, err = addFields(data, unknown); err != nil {
+			return nil, err
+		}
+	}
+	var again any
+	if err := recordDecoder.Unmarshal(data, &again); err != nil {
+		return nil, fmt.Errorf("it could not be read again: %w", err)
+	}
+	return data, nil
+}
+
+func addFields(data []byte, unknown map[string]cbor.RawMessage) ([]byte, error) {
 	var fields map[string]cbor.RawMessage
 	if err := recordDecoder.Unmarshal(data, &fields); err != nil {
 		return nil, err

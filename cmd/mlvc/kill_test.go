@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +17,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/zeebo/blake3"
+
+	"github.com/mlvc/mlvc/objects"
 )
 
 // TestKill kills the real binary at random moments of commit, checkout and gc:
@@ -348,8 +348,8 @@ func (k *killing) disk() looks {
 			return nil
 		}
 		data, err := os.ReadFile(name)
-		sum := blake3.Sum256(data)
-		l[filepath.ToSlash(rel)] = "file " + hex.EncodeToString(sum[:])
+		sum := objects.Sum(objects.KindChunk, data)
+		l[filepath.ToSlash(rel)] = "file " + sum.String()
 		return err
 	})
 	if err != nil {

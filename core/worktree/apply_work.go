@@ -193,8 +193,13 @@ func (r *run) replace(ctx context.Context, item *writeItem, temp string) error {
 	unchanged := gone == (item.found.verdict == absent) &&
 		(gone || isDir && item.found.verdict == folder || sameStat(now, item.found.stat))
 	if !unchanged && !r.Force {
-		item.reason = ChangedSince
-		return nil
+		if unchanged, err = r.otherLinkWent(ctx, item, now); err != nil {
+			return err
+		}
+		if !unchanged {
+			item.reason = ChangedSince
+			return nil
+		}
 	}
 	if isDir {
 		reason, err := r.clearFolder(ctx, item.disk)
@@ -203,6 +208,21 @@ func (r *run) replace(ctx context.Context, item *writeItem, temp string) error {
 		}
 	}
 	return r.writable(item.dir, func() error { return r.FS.Rename(temp, item.disk) })
+}
+
+// otherLinkWent reports whether all that happened to a file is that another of
+// its hard links was replaced, as this very run does: it is read again.
+func (r *run) otherLinkWent(ctx context.Context, item *writeItem, now vfs.Stat) (bool, error) {
+	was := item.found.stat
+	if item.found.verdict == absent || was.Nlink < 2 {
+		return false, nil
+	}
+	was.Ctime, was.Nlink = now.Ctime, now.Nlink
+	if was != now {
+		return false, nil
+	}
+	f, err := r.examine(ctx, item.change, nil, item.disk)
+	return (f.verdict == clean || f.verdict == wanted) && sameStat(f.stat, now), err
 }
 
 // clearFolder removes a folder in whose place a file comes: empty folders in
