@@ -11,6 +11,7 @@ import (
 
 	"github.com/mlvc/mlvc/core/history"
 	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/kv"
 	"github.com/mlvc/mlvc/refs"
 )
 
@@ -67,6 +68,12 @@ func (r *Repo) Commit(ctx context.Context, opt CommitOptions) (res CommitResult,
 	}
 	c := &committing{session: s, opt: opt, rules: rules}
 	res, err = c.run(ctx)
+	if errors.Is(err, kv.ErrDamaged) {
+		if err = s.rebuildDamaged(ctx, err); err == nil {
+			c = &committing{session: s, opt: opt, rules: rules}
+			res, err = c.run(ctx)
+		}
+	}
 	res.Took = r.env.Now().Sub(started)
 	return res, err
 }

@@ -105,9 +105,17 @@ func firstTable(t *testing.T, d *data) string {
 // Whatever happens to the database, every verb goes on.
 func TestDatabaseDamage(t *testing.T) {
 	for name, damage := range map[string]func(t *testing.T, d *data) error{
-		"gone":        func(_ *testing.T, d *data) error { return os.RemoveAll(d.path("db")) },
-		"cut table":   func(t *testing.T, d *data) error { return os.Truncate(firstTable(t, d), 100) },
-		"lost table":  func(t *testing.T, d *data) error { return os.Remove(firstTable(t, d)) },
+		"gone":       func(_ *testing.T, d *data) error { return os.RemoveAll(d.path("db")) },
+		"cut table":  func(t *testing.T, d *data) error { return os.Truncate(firstTable(t, d), 100) },
+		"lost table": func(t *testing.T, d *data) error { return os.Remove(firstTable(t, d)) },
+		"damaged block": func(t *testing.T, d *data) error {
+			text, err := os.ReadFile(firstTable(t, d))
+			if err != nil {
+				return err
+			}
+			text[len(text)/3] ^= 1
+			return os.WriteFile(firstTable(t, d), text, 0o666)
+		},
 		"no manifest": func(_ *testing.T, d *data) error { return os.Remove(d.path("db", "MANIFEST")) },
 		"between renames": func(_ *testing.T, d *data) error {
 			return errors.Join(os.CopyFS(d.path("db.new"), os.DirFS(d.path("db"))), os.Rename(d.path("db"), d.path("db.old")))

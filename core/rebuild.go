@@ -57,10 +57,18 @@ func (s *session) adoptLost(ctx context.Context) error {
 	}
 	_, err := s.store.Adopt(ctx, s.warnDamagedPack)
 	if errors.Is(err, kv.ErrDamaged) {
-		s.env.Events.Warn(Warning{Code: "rebuilt", Message: fmt.Sprintf("the database is made anew from the packs: %v", err)})
-		_, err = s.rebuild(ctx)
+		return s.rebuildDamaged(ctx, err)
 	}
 	return err
+}
+
+// rebuildDamaged makes a damaged database anew, as soon as the damage shows.
+func (s *session) rebuildDamaged(ctx context.Context, damage error) error {
+	s.env.Events.Warn(Warning{Code: "rebuilt", Message: fmt.Sprintf("the database is made anew from the packs: %v", damage)})
+	if _, err := s.rebuild(ctx); err != nil {
+		return err
+	}
+	return s.reload(ctx)
 }
 
 // mendLost records again what reading found only in the packs.
@@ -70,10 +78,9 @@ func (s *session) mendLost(ctx context.Context) error {
 	}
 	n, err := s.store.Mend(ctx, nil)
 	if errors.Is(err, kv.ErrDamaged) {
-		if _, err = s.rebuild(ctx); err == nil {
-			err = s.reload(ctx) // the view read from the store before
-		}
-	} else if err == nil && n > 0 {
+		return s.rebuildDamaged(ctx, err)
+	}
+	if err == nil && n > 0 {
 		s.env.Events.Warn(Warning{Code: "mended", Message: fmt.Sprintf("%s lost by the database recorded again from the packs", count(n, "object"))})
 	}
 	return err

@@ -176,7 +176,9 @@ func Apply(ctx context.Context, opt Options, job Job, changes Changes) (Obstacle
 	if err := r.deleteAll(ctx); err != nil {
 		return r.obstacles, fmt.Errorf("delete in %s: %w", opt.Root, err)
 	}
-	if err := r.writeAll(ctx); err != nil {
+	err = r.writeAll(ctx)
+	r.early.Wait()
+	if err != nil {
 		return r.obstacles, fmt.Errorf("write in %s: %w", opt.Root, err)
 	}
 	r.obstacles.sort()
@@ -197,6 +199,23 @@ func (r *run) sync() error {
 	return nil
 }
 
+// earlySync is after how many bytes the disk is set to work while files are
+// still being written; else it would wait, and at the end everybody for it.
+const earlySync = 128 << 20
+
+// wrote counts written bytes and begins an early sync when it is time. What
+// comes of it does not matter: the sync at the end is the one that counts.
+func (r *run) wrote(n int64) {
+	if r.unsynced += n; r.unsynced < earlySync || !hasSyncFS || !r.syncing.TryLock() {
+		return
+	}
+	r.unsynced = 0
+	r.early.Go(func() {
+		defer r.syncing.Unlock()
+		r.FS.SyncFS(r.Root) //nolint:errcheck // see above
+	})
+}
+
 const hasSyncFS = runtime.GOOS != "windows"
 
 // run is one Apply.
@@ -207,6 +226,10 @@ type run struct {
 	obstacles Obstacles
 	disks     map[uint64]string // a folder on every file system written to
 	opening   sync.Mutex        // held while a folder is opened to writing
+
+	unsynced int64      // bytes written since the last sync began
+	syncing  sync.Mutex // held during an early sync
+	early    sync.WaitGroup
 }
 
 func newRun(opt Options, job Job, changes Changes) *run {

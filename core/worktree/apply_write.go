@@ -260,6 +260,9 @@ func (r *run) finish(s *slot) error {
 		if item.written && item.stage == nil {
 			r.disks[item.stat.Dev] = item.dir
 		}
+		if item.written {
+			r.wrote(item.change.New.Size)
+		}
 		if r.Done == nil {
 			continue
 		}

@@ -16,7 +16,8 @@ type indexDecoder struct {
 	r     io.Reader
 	base  objects.ID // known at the end
 	crc   uint32
-	count uint64
+	count uint64 // of the records decoded
+	want  uint64 // of all, which the trailer says
 	ended bool
 
 	section []byte // what was read since the last checksum
@@ -37,18 +38,23 @@ const batchPaths = 16 << 10
 
 func newIndexDecoder(r io.Reader) (*indexDecoder, error) {
 	d := &indexDecoder{r: r}
+	return d, d.header()
+}
+
+// header reads what an index begins with.
+func (d *indexDecoder) header() error {
 	b, err := d.read(headerSize)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if string(b[:len(indexMagic)]) != indexMagic {
-		return nil, lost("not an index")
+		return lost("not an index")
 	}
 	b = b[len(indexMagic):]
 	if v := binary.LittleEndian.Uint32(b); v != indexVersion {
-		return nil, lost("version %d", v)
+		return lost("version %d", v)
 	}
-	return d, d.check()
+	return d.check()
 }
 
 func lost(format string, args ...any) error {
@@ -98,6 +104,9 @@ func (d *indexDecoder) fill() error {
 		if err := d.nextBlock(); err != nil {
 			return err
 		}
+		if d.ended && d.want != d.count {
+			return lost("%d records, want %d", d.count, d.want)
+		}
 	}
 	for len(d.payload) > 0 && len(d.paths) < batchPaths {
 		if err := d.decode(); err != nil {
@@ -139,9 +148,7 @@ func (d *indexDecoder) trailer() error {
 	if err != nil {
 		return err
 	}
-	if n := binary.LittleEndian.Uint64(b); n != d.count {
-		return lost("%d records, want %d", d.count, n)
-	}
+	d.want = binary.LittleEndian.Uint64(b)
 	copy(d.base[:], b[8:])
 	if err := d.check(); err != nil {
 		return err

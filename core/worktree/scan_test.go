@@ -156,9 +156,12 @@ func TestScanUnreadable(t *testing.T) {
 		"a skipped", "a- skipped", "a.txt missing", "b skipped", "c missing")
 }
 
+// Damage is found when the index is opened, or, if it comes later, when the
+// scan reads it.
 func TestScanDamagedIndex(t *testing.T) {
 	w := newTree(t, "a", "b")
 	w.commit(nil)
+	index := w.index.open(t)
 	data, err := os.ReadFile(w.index.name)
 	if err != nil {
 		t.Fatal(err)
@@ -168,11 +171,14 @@ func TestScanDamagedIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	var last error
-	for _, last = range Scan(t.Context(), ScanOptions{WalkOptions: w.walk(), Index: w.index.open(t)}) {
+	for _, last = range Scan(t.Context(), ScanOptions{WalkOptions: w.walk(), Index: index}) {
 		continue
 	}
 	if !errors.Is(last, ErrIndexLost) {
-		t.Errorf("got %v", last)
+		t.Errorf("scan: got %v", last)
+	}
+	if _, err := OpenIndex(vfs.OS, w.index.name); !errors.Is(err, ErrIndexLost) {
+		t.Errorf("open: got %v", err)
 	}
 }
 

@@ -63,15 +63,6 @@ func write(t testing.TB, s *store, data []byte, prev objects.Entry) (objects.Ent
 	return e, stats
 }
 
-func read(t testing.TB, s *store, e objects.Entry) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	if err := content.Read(ctx, s, e, &out, 2); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
-
 // fataler is what *testing.T and *rapid.T have in common.
 type fataler interface{ Fatal(args ...any) }
 

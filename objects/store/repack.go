@@ -158,7 +158,6 @@ type movedPack struct {
 	typ     pack.Type
 	id      objects.ID // zero until it is sealed
 	records []dbMove
-	old     []*packPlan // whose records it holds
 }
 
 type dbMove struct {
