@@ -126,7 +126,7 @@ func newScanner(opt ScanOptions, yield func(Item, error) bool) (*scanner, error)
 	if s.track, err = newTracked(opt.Track); err != nil {
 		return nil, err
 	}
-	if opt.Paths != nil {
+	if len(opt.Paths) > 0 {
 		if s.limit, err = newSelection(opt.Paths); err != nil {
 			return nil, err
 		}

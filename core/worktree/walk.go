@@ -45,7 +45,7 @@ type WalkOptions struct {
 	// Track are the files and folders that make up the dataset, "." for all.
 	// The root's configuration and ignore file are part of it always.
 	Track []string
-	// Paths, if not nil, limits the walk to these and what lies below them.
+	// Paths, if there are any, limits the walk to these and what lies below them.
 	Paths []string
 	// Folder, if not nil, is told of every folder that is listed, in the
 	// order of listing, with its stat from directly before; the root is "".
@@ -126,7 +126,7 @@ func newWalker(opt WalkOptions) (*walker, error) {
 	if err != nil {
 		return nil, err
 	}
-	if opt.Paths != nil {
+	if len(opt.Paths) > 0 {
 		limit, err := newSelection(opt.Paths)
 		if err != nil {
 			return nil, err
