@@ -237,7 +237,8 @@ func (c *committing) publish(ctx context.Context, choice kindChoice) (CommitResu
 	unchanged := !c.head.Commit.IsZero() && c.snap.tree == c.head.Tree
 	if unchanged && !c.opt.AllowEmpty && c.opt.Kind != objects.Full {
 		// What was read and found equal need not be read again.
-		return res, c.snap.keep(ctx)
+		c.snap.keep()
+		return res, nil
 	}
 	commit, err := c.describe(ctx, choice)
 	if err != nil {
@@ -255,9 +256,10 @@ func (c *committing) publish(ctx context.Context, choice kindChoice) (CommitResu
 	if err := c.move(ctx, refs.Op{Moves: c.advance(id)}); err != nil {
 		return res, err
 	}
-	res.ID, res.Parents, res.Kind, res.Base, res.Why = id, commit.Parents, commit.Kind, commit.Base, choice.Why
+	res.ID, res.Parents, res.Kind, res.Base, res.Why = id, append([]objects.ID{}, commit.Parents...), commit.Kind, commit.Base, choice.Why
 	res.Changes, res.Stored = commit.Changes(), c.store.Stats().Stored
-	return res, c.snap.keep(ctx)
+	c.snap.keep()
+	return res, nil
 }
 
 // advance returns the moves that make a new commit the head.

@@ -206,12 +206,16 @@ func (p *snapshot) adopt(name string, tree objects.ID) error {
 }
 
 // keep makes the last round's index the repository's. It may be lost at any
-// time, so its bytes need not be durable.
-func (p *snapshot) keep(context.Context) error {
+// time, so its bytes need not be durable, and that it cannot be kept does not
+// undo what was recorded.
+func (p *snapshot) keep() {
 	if p.round == 0 {
-		return nil
+		return
 	}
-	return p.env.FS.Rename(filepath.Join(p.tempPath(), fmt.Sprintf("index-%d", p.round)), p.indexPath())
+	err := p.env.FS.Rename(filepath.Join(p.tempPath(), fmt.Sprintf("index-%d", p.round)), p.indexPath())
+	if err != nil {
+		p.env.Events.Warn(Warning{Code: "index", Message: fmt.Sprintf("the stat cache is not kept, so the next look reads files again: %v", err)})
+	}
 }
 
 // moved returns the paths that are not what they were when they were read, or
