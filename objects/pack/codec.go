@@ -95,6 +95,7 @@ var encoder = sync.OnceValue(func() *zstd.Encoder {
 		zstd.WithSingleSegment(true),
 		zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)),
 		zstd.WithEncoderLevel(zstd.SpeedDefault),
+		zstd.WithAllLitEntropyCompression(true), // digits and bases pay without any match
 		zstd.WithWindowSize(objects.MaxObject))
 	if err != nil {
 		panic(err) // the options are constant
