@@ -87,7 +87,8 @@ func (b *batch) write(opt Options, typ pack.Type, p pack.Payload, bases []pack.P
 	return *slot, rec, err
 }
 
-// seal closes the open pack of a type and makes it durable in the background.
+// seal closes the open pack of a type and makes it durable in the background,
+// whatever becomes of the Put that filled it.
 func (b *batch) seal(ctx context.Context, opt Options, typ pack.Type) {
 	p := b.open[typ-pack.TypeData]
 	if p == nil {
@@ -96,7 +97,7 @@ func (b *batch) seal(ctx context.Context, opt Options, typ pack.Type) {
 	b.open[typ-pack.TypeData] = nil
 	go func() {
 		defer close(p.sealed)
-		p.index, p.err = p.writer.Seal(ctx)
+		p.index, p.err = p.writer.Seal(context.WithoutCancel(ctx))
 		if p.err == nil {
 			p.err = publish(opt, p.temp, p.index.ID)
 		}

@@ -120,11 +120,13 @@ func (s *Store) add(ctx context.Context, o objects.Object, payload pack.Payload,
 }
 
 // flush starts recording the current batch and opens a new one; it first
-// waits for the batch before. Called with the mutex held.
+// waits for the batch before. Called with the mutex held. The batch is not the
+// caller's alone: that its context ends does not end the recording.
 func (s *Store) flush(ctx context.Context) error {
 	if err := s.await(); err != nil {
 		return err
 	}
+	ctx = context.WithoutCancel(ctx)
 	b := s.current
 	b.seal(ctx, s.opt, pack.TypeData)
 	b.seal(ctx, s.opt, pack.TypeMeta)

@@ -120,6 +120,34 @@ func TestReopen(t *testing.T) {
 	checkAll(t, p.open(t), ids, list)
 }
 
+// A batch that one Put filled is recorded though that Put's context ends: it
+// holds what others put.
+func TestContextOfOnePut(t *testing.T) {
+	p := newPlace(t, badger(t))
+	s := p.open(t)
+	var list []objects.Object
+	var ids []objects.ID
+	rnd := rand.New(rand.NewPCG(5, 6))
+	for range 9 { // 9 MiB of metadata: more than one batch
+		ctx, cancel := context.WithCancel(t.Context())
+		data := make([]byte, 1000<<10)
+		for i := range data {
+			data[i] = byte(rnd.Uint32())
+		}
+		o := objects.Object{Kind: objects.KindNode, Data: data}
+		id, err := s.Put(ctx, o)
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, ids = append(list, o), append(ids, id)
+	}
+	if err := s.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	checkAll(t, p.open(t), ids, list)
+}
+
 // What was synced into packs is found without its database, and adopted into
 // a new one.
 func TestDatabaseLost(t *testing.T) {
