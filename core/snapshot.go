@@ -176,7 +176,7 @@ func (p *snapshot) record(ctx context.Context, items iter.Seq2[worktree.Item, er
 	var tree prolly.Map
 	group.Go(func() error {
 		defer close(settle.updates)
-		read := ordered.Map(gctx, items, p.env.workers(), p.reader.read)
+		read := ordered.Map(gctx, items, p.env.workers(), toRead, p.reader.read)
 		var err error
 		tree, err = prolly.Apply(gctx, p.store, treeMap(p.tree), settle.edits(gctx, read))
 		return err

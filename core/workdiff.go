@@ -74,7 +74,7 @@ func (d *workDiff) changes(ctx context.Context) iter.Seq2[workChange, error] {
 		Clean:       &d.tally,
 	})
 	return func(yield func(workChange, error) bool) {
-		for h, err := range ordered.Map(ctx, items, d.repo.env.workers(), d.look) {
+		for h, err := range ordered.Map(ctx, items, d.repo.env.workers(), toRead, d.look) {
 			if err != nil {
 				yield(workChange{}, err)
 				return
@@ -98,6 +98,9 @@ func (d *workDiff) changes(ctx context.Context) iter.Seq2[workChange, error] {
 		}
 	}
 }
+
+// toRead is what it takes to read an item.
+func toRead(item worktree.Item) int64 { return item.Stat.Size }
 
 // looked is an item and what is there now.
 type looked struct {

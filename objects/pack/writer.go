@@ -58,7 +58,7 @@ func (w *Writer) Count() int { return w.index.Count }
 // places of what it is built on, in the order of its dictionary; else they
 // are not used. It fails with ErrFull, leaving the pack as it was; after any
 // other error of the disk the pack can only be aborted. It waits for the disk
-// only when a whole block of 1 MiB is already on its way.
+// only when a whole block of 4 MiB is already on its way.
 func (w *Writer) Append(p Payload, bases []Place) (Record, error) {
 	if w.err != nil {
 		return Record{}, w.err

@@ -103,7 +103,9 @@ func (s *Store) add(ctx context.Context, o objects.Object, payload pack.Payload,
 		obj.meta = encodeMeta(payload)
 		b.size += len(obj.meta)
 	}
+	s.known.Lock()
 	b.objects[id] = obj
+	s.known.Unlock()
 	b.order = append(b.order, id)
 	s.stats.Objects++
 	s.stats.Bytes += int64(len(o.Data))
@@ -130,7 +132,9 @@ func (s *Store) flush(ctx context.Context) error {
 	b := s.current
 	b.seal(ctx, s.opt, pack.TypeData)
 	b.seal(ctx, s.opt, pack.TypeMeta)
+	s.known.Lock()
 	s.current, s.flushed = newBatch(), b
+	s.known.Unlock()
 	go func() {
 		defer close(b.done)
 		b.err = b.record(ctx, s.opt.DB)
@@ -146,7 +150,9 @@ func (s *Store) await() error {
 		return s.failed
 	}
 	<-b.done
+	s.known.Lock()
 	s.flushed = nil
+	s.known.Unlock()
 	for _, p := range b.packs {
 		<-p.sealed // recording ends at the first failure, with others still being sealed
 		if p.err == nil {
@@ -179,6 +185,8 @@ func (s *Store) isPending(id objects.ID) bool {
 }
 
 func (s *Store) pendingObject(id objects.ID) (pending, bool) {
+	s.known.RLock()
+	defer s.known.RUnlock()
 	if obj, ok := s.current.objects[id]; ok {
 		return obj, true
 	}
@@ -192,12 +200,7 @@ func (s *Store) pendingObject(id objects.ID) (pending, bool) {
 // getPending reads an object that the database does not have yet. A chunk in
 // a pack that is still open makes the pack be sealed first; that is rare.
 func (s *Store) getPending(ctx context.Context, id objects.ID) (objects.Object, bool, error) {
-	s.mu.Lock()
 	obj, ok := s.pendingObject(id)
-	if ok && obj.meta == nil && s.current.open[0] == obj.in {
-		s.current.seal(ctx, s.opt, pack.TypeData)
-	}
-	s.mu.Unlock()
 	if !ok {
 		return objects.Object{}, false, nil
 	}
@@ -205,6 +208,11 @@ func (s *Store) getPending(ctx context.Context, id objects.ID) (objects.Object, 
 		o, err := decodeMeta(id, obj.meta)
 		return o, true, err
 	}
+	s.mu.Lock()
+	if s.current.open[0] == obj.in {
+		s.current.seal(ctx, s.opt, pack.TypeData)
+	}
+	s.mu.Unlock()
 	select {
 	case <-obj.in.sealed:
 	case <-ctx.Done():

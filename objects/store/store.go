@@ -33,11 +33,13 @@ type Store struct {
 	opt   Options
 	packs *packCache
 
-	mu      sync.Mutex
-	current *batch // what was put and is not being recorded yet
-	flushed *batch // what is being recorded; nil if nothing
-	stats   Stats
-	failed  error // the first error of writing; final
+	mu     sync.Mutex // held while a pack is written to
+	stats  Stats
+	failed error // the first error of writing; final
+
+	known   sync.RWMutex // of what both have, for looking; taken after mu
+	current *batch       // what was put and is not being recorded yet
+	flushed *batch       // what is being recorded; nil if nothing
 
 	lost *lostObjects // objects found in packs that the database lacks
 }
@@ -78,7 +80,10 @@ func (s *Store) Discard() {
 	defer s.mu.Unlock()
 	s.await() //nolint:errcheck // what it wrote is not wanted
 	s.current.abort()
-	s.current, s.failed = newBatch(), nil
+	s.known.Lock()
+	s.current = newBatch()
+	s.known.Unlock()
+	s.failed = nil
 }
 
 // Stats returns the counts so far; Stored includes only sealed packs, so call
@@ -241,14 +246,12 @@ func (s *Store) Missing(ctx context.Context, ids []objects.ID) ([]objects.ID, er
 func (s *Store) held(ctx context.Context, ids []objects.ID) ([]bool, error) {
 	held := make([]bool, len(ids))
 	pending := 0
-	s.mu.Lock()
 	for i, id := range ids {
 		if s.isPending(id) {
 			held[i] = true
 			pending++
 		}
 	}
-	s.mu.Unlock()
 	if pending == len(ids) {
 		return held, nil
 	}

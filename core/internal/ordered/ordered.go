@@ -8,17 +8,21 @@ import (
 	"sync"
 )
 
-// batchSize is how many items a worker takes at once: enough to make handing
-// them over cheap.
-const batchSize = 32
+// A worker takes up to batchSize items at once, which makes handing them over
+// cheap, but no more once they weigh batchWeight: the next worker begins.
+const (
+	batchSize   = 32
+	batchWeight = 1 << 20
+)
 
 // Map calls fn for every item of in, from up to workers goroutines, and yields
-// the results in the order of in. At most 2 × workers batches of 32 items are
+// the results in the order of in. weight is about how many bytes of work an
+// item is. At most 2 × workers batches of 32 items are
 // under way or finished and not yet yielded, which bounds memory. The first
 // error, of in, of fn, or of ctx, is yielded and ends it. When the caller
 // stops early, the context that fn was given is cancelled, and Map returns
 // after its goroutines have ended.
-func Map[T, R any](ctx context.Context, in iter.Seq2[T, error], workers int, fn func(context.Context, T) (R, error)) iter.Seq2[R, error] {
+func Map[T, R any](ctx context.Context, in iter.Seq2[T, error], workers int, weight func(T) int64, fn func(context.Context, T) (R, error)) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		var running sync.WaitGroup
@@ -30,7 +34,7 @@ func Map[T, R any](ctx context.Context, in iter.Seq2[T, error], workers int, fn 
 		running.Go(func() {
 			defer close(order)
 			defer close(jobs)
-			produce(ctx, in, jobs, order)
+			produce(ctx, in, weight, jobs, order)
 		})
 		for range workers {
 			running.Go(func() {
@@ -89,8 +93,8 @@ func (b *batch[T, R]) run(ctx context.Context, fn func(context.Context, T) (R, e
 
 // produce cuts in into batches and hands each to the workers and, in order, to
 // the consumer.
-func produce[T, R any](ctx context.Context, in iter.Seq2[T, error], jobs, order chan<- *batch[T, R]) {
-	b := newBatch[T, R]()
+func produce[T, R any](ctx context.Context, in iter.Seq2[T, error], weight func(T) int64, jobs, order chan<- *batch[T, R]) {
+	b, total := newBatch[T, R](), int64(0)
 	send := func() bool {
 		for _, to := range []chan<- *batch[T, R]{jobs, order} {
 			select {
@@ -99,7 +103,7 @@ func produce[T, R any](ctx context.Context, in iter.Seq2[T, error], jobs, order 
 				return false
 			}
 		}
-		b = newBatch[T, R]()
+		b, total = newBatch[T, R](), 0
 		return true
 	}
 	for item, err := range in {
@@ -109,7 +113,8 @@ func produce[T, R any](ctx context.Context, in iter.Seq2[T, error], jobs, order 
 			return
 		}
 		b.items = append(b.items, item)
-		if len(b.items) == batchSize && !send() {
+		total += weight(item)
+		if (len(b.items) == batchSize || total >= batchWeight) && !send() {
 			return
 		}
 	}

@@ -26,11 +26,14 @@ func numbers(n int, fail error) iter.Seq2[int, error] {
 	}
 }
 
+// light makes every 50th number end a batch.
+func light(n int) int64 { return int64(n%50) * 1000 }
+
 func double(_ context.Context, n int) (int, error) { return 2 * n, nil }
 
 func TestMapKeepsOrder(t *testing.T) {
 	next := 0
-	for got, err := range ordered.Map(t.Context(), numbers(1000, nil), 4, double) {
+	for got, err := range ordered.Map(t.Context(), numbers(1000, nil), 4, light, double) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,8 +56,8 @@ func TestMapEndsWithTheFirstError(t *testing.T) {
 		return n, nil
 	}
 	for name, seq := range map[string]iter.Seq2[int, error]{
-		"of the work":  ordered.Map(t.Context(), numbers(1000, nil), 3, atSeventy),
-		"of the input": ordered.Map(t.Context(), numbers(70, bad), 3, double),
+		"of the work":  ordered.Map(t.Context(), numbers(1000, nil), 3, light, atSeventy),
+		"of the input": ordered.Map(t.Context(), numbers(70, bad), 3, light, double),
 	} {
 		count, last := 0, error(nil)
 		for _, err := range seq {
@@ -69,14 +72,14 @@ func TestMapEndsWithTheFirstError(t *testing.T) {
 }
 
 func TestMapStopsEarly(t *testing.T) {
-	for range ordered.Map(t.Context(), numbers(100000, nil), 3, double) {
+	for range ordered.Map(t.Context(), numbers(100000, nil), 3, light, double) {
 		break
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var last error
 	count := 0
-	for _, err := range ordered.Map(ctx, numbers(100000, nil), 3, double) {
+	for _, err := range ordered.Map(ctx, numbers(100000, nil), 3, light, double) {
 		if count++; count == 100 {
 			cancel()
 		}
