@@ -281,8 +281,8 @@ func writeSome(t *testing.T, fs vfs.FS, name string) error {
 	if err != nil {
 		return err
 	}
-	for i := range 30 {
-		o := chunk(noise(uint64(i), 100_000))
+	for i := range 56 { // 14 MB: more than three blocks
+		o := chunk(noise(uint64(i), 250_000))
 		if _, err := w.Append(pack.Compress(o.ID(), o), nil); err != nil {
 			return errors.Join(err, w.Abort())
 		}
