@@ -191,6 +191,9 @@ func (r *run) sync() error {
 	if !hasSyncFS {
 		return nil
 	}
+	if r.earlyErr != nil {
+		return fmt.Errorf("make %s durable: %w", r.Root, r.earlyErr)
+	}
 	for _, dir := range r.disks {
 		if err := r.FS.SyncFS(dir); err != nil {
 			return fmt.Errorf("make %s durable: %w", dir, err)
@@ -203,8 +206,9 @@ func (r *run) sync() error {
 // still being written; else it would wait, and at the end everybody for it.
 const earlySync = 128 << 20
 
-// wrote counts written bytes and begins an early sync when it is time. What
-// comes of it does not matter: the sync at the end is the one that counts.
+// wrote counts written bytes and begins an early sync when it is time. Its
+// error is kept: Linux tells of a failed write-back once, so the sync at the
+// end may no longer know of it.
 func (r *run) wrote(n int64) {
 	if r.unsynced += n; r.unsynced < earlySync || !hasSyncFS || !r.syncing.TryLock() {
 		return
@@ -212,7 +216,9 @@ func (r *run) wrote(n int64) {
 	r.unsynced = 0
 	r.early.Go(func() {
 		defer r.syncing.Unlock()
-		r.FS.SyncFS(r.Root) //nolint:errcheck // see above
+		if err := r.FS.SyncFS(r.Root); r.earlyErr == nil {
+			r.earlyErr = err
+		}
 	})
 }
 
@@ -230,6 +236,7 @@ type run struct {
 	unsynced int64      // bytes written since the last sync began
 	syncing  sync.Mutex // held during an early sync
 	early    sync.WaitGroup
+	earlyErr error // the first one's; guarded by syncing, or by early.Wait
 }
 
 func newRun(opt Options, job Job, changes Changes) *run {
