@@ -333,3 +333,68 @@ func TestCopyOperations(t *testing.T) {
 		t.Errorf("pull: %+v", c)
 	}
 }
+
+// A pack that a push has added is built on one that another push replaces
+// before it is published: the push is told, and completes when it copies again.
+func TestCopyOntoDroppedPack(t *testing.T) {
+	b := buckettest.Memory()
+	h := newCopyHistory(t, 12)
+	data := bytes.Repeat([]byte("a row of the table, and more\n"), 3000)
+	tip := h.commit(map[string][]byte{"table": data})
+	for i := range 17 {
+		copy(data[i*1000:], fmt.Sprintf("change %d", i))
+		tip = h.commit(map[string][]byte{"table": data, fmt.Sprint("f", i): h.bytes(100)}, tip)
+		if _, err := copyPush(t, b, h.place, tip, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := newCopyPlace(t)
+	if _, _, err := copyPull(t, b, other); err != nil {
+		t.Fatal(err)
+	}
+	oh := &copyHistory{t: t, place: other, rnd: h.rnd}
+	copy(data[100:], "another change")
+	mine := oh.commit(map[string][]byte{"table": data}, tip)
+	w := remote.Want{Commits: []objects.ID{mine}, Have: []objects.ID{tip}, Exact: true}
+	d := copyDepot(t, b, filepath.Join(other.dir, "cache"))
+	if n, err := remote.Copy(t.Context(), d, other.Local, w, other.options()); err != nil || n.Packs != 2 {
+		t.Fatalf("%+v, %v", n, err)
+	}
+	packs := func() map[objects.ID]bool {
+		m := make(map[objects.ID]bool)
+		for _, p := range copyDepot(t, b, t.TempDir()).Small(t.Context()) {
+			m[p.ID] = true
+		}
+		return m
+	}
+	if len(packs()) == 0 {
+		t.Fatal("nothing to merge")
+	}
+	next := h.commit(map[string][]byte{"else": h.bytes(1000)}, tip)
+	if _, err := copyPush(t, b, h.place, next, true); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(packs()); n > 0 {
+		t.Fatalf("%d packs are still to be merged", n)
+	}
+	publish := func() error {
+		_, err := d.Publish(t.Context(), refs.Op{
+			When: time.Unix(1_000_000_000, 0), Who: objects.Signature{Name: "t"}, Reason: "push",
+			Moves: []refs.Move{{Name: refs.Branch("side"), New: refs.Value{Commit: mine}}},
+		})
+		return err
+	}
+	if err := publish(); !errors.Is(err, refs.ErrMoved) {
+		t.Fatalf("first publish: %v", err)
+	}
+	if err := publish(); !errors.Is(err, remote.ErrDropped) {
+		t.Fatalf("second publish: %v", err)
+	}
+	if n, err := remote.Copy(t.Context(), d, other.Local, w, other.options()); err != nil || n.Packs != 2 {
+		t.Fatalf("again: %+v, %v", n, err)
+	}
+	if err := publish(); err != nil {
+		t.Fatal(err)
+	}
+	copyReach(t, copyDepot(t, b, t.TempDir()), mine, next)
+}
