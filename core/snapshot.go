@@ -49,10 +49,6 @@ type snapshot struct {
 	dirtyBytes int64
 	folders    []folderStat
 
-	// Paths on the disk outside of the part, which are not recorded.
-	outside      int64
-	firstOutside string
-
 	// What was read: the stats under which files were read whose record may
 	// not keep them, and of few files all.
 	stamps map[string]worktree.Stamp
@@ -128,7 +124,7 @@ func (p *snapshot) scan(ctx context.Context) error {
 			return err
 		}
 		if item.Kind == worktree.KindOutside {
-			p.noteOutside(item)
+			p.warnOutside(item.Path)
 			continue
 		}
 		if item.Kind == worktree.KindSkipped && item.Skip == worktree.SkipSpecial && item.Record == nil {
@@ -144,27 +140,11 @@ func (p *snapshot) scan(ctx context.Context) error {
 		}
 	}
 	p.scanned = true
-	p.warnOutside()
 	return nil
 }
 
-func (p *snapshot) noteOutside(item worktree.Item) {
-	if p.outside == 0 {
-		p.firstOutside = item.Path
-	}
-	p.outside++
-}
-
-// warnOutside names what is on the disk and is not recorded.
-func (p *snapshot) warnOutside() {
-	if p.outside == 0 {
-		return
-	}
-	text := "lies outside of the part of the dataset that the working tree holds: not recorded"
-	if p.outside > 1 {
-		text += fmt.Sprintf(", as %s like it", count(int(p.outside-1), "other path"))
-	}
-	p.env.Events.Warn(Warning{Code: "outside_part", Path: p.firstOutside, Message: text})
+func (p *snapshot) warnOutside(path string) {
+	p.env.Events.Warn(Warning{Code: "outside_part", Path: path, Message: "outside of the part of the dataset that the working tree holds: not recorded"})
 }
 
 func (p *snapshot) warnSpecial(path string) {
@@ -190,7 +170,7 @@ func (p *snapshot) differences(ctx context.Context, reread func(string) bool) it
 		for item, err := range p.scanTree(ctx, opt) {
 			if err == nil && item.Kind == worktree.KindOutside {
 				if !p.scanned {
-					p.noteOutside(item)
+					p.warnOutside(item.Path)
 				}
 				continue
 			}
@@ -200,9 +180,6 @@ func (p *snapshot) differences(ctx context.Context, reread func(string) bool) it
 			if !yield(item, err) || err != nil {
 				return
 			}
-		}
-		if !p.scanned {
-			p.warnOutside()
 		}
 	}
 }
