@@ -30,10 +30,10 @@ var rows = []row{
 	{pkg: "refs", may: []string{"objects", "objects/prolly", "objects/vfs"}},
 	{pkg: "refs/refstest", may: []string{"objects", "refs"}, help: true},
 
-	{pkg: "remote", may: []string{"objects/...", "refs", "remote/bucket"}},
 	{pkg: "remote/bucket"},
 	{pkg: "remote/bucket/buckettest", may: []string{"remote/bucket"}, help: true},
 	{pkg: "remote/bucket/local", may: []string{"objects", "objects/vfs", "remote/bucket"}},
+	{pkg: "remote", may: []string{"objects/...", "refs", "remote/bucket"}},
 
 	{pkg: "core", may: []string{"objects/...", "refs", "remote/...", "core/..."}},
 	{pkg: "core/internal/ordered"},
