@@ -113,7 +113,7 @@ func (s *session) bringThence(ctx context.Context, info RemoteInfo, wanted entri
 	if err != nil {
 		return err
 	}
-	_, err = remote.CopyContents(ctx, s.local(), place.depot, wanted, s.copyOptions(PhaseReceive))
+	_, err = remote.CopyContents(ctx, s.local(s.tempPath()), place.depot, wanted, s.copyOptions(PhaseReceive, s.tempPath()))
 	return firstError(place.failed(err), place.Close())
 }
 

@@ -216,7 +216,7 @@ func (f *fetching) receive(ctx context.Context) error {
 	if want.Commits = f.lacking(want.Have); len(want.Commits) == 0 {
 		return nil
 	}
-	copied, err := remote.Copy(ctx, f.local(), f.place.depot, want, f.copyOptions(PhaseReceive))
+	copied, err := remote.Copy(ctx, f.local(f.tempPath()), f.place.depot, want, f.copyOptions(PhaseReceive, f.tempPath()))
 	f.res.add(copied)
 	return f.place.failed(err)
 }
@@ -267,7 +267,7 @@ func (f *fetching) whole(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	copied, err := remote.CopyContents(ctx, f.local(), f.place.depot, f.historyEntries(ctx, tips), f.copyOptions(PhaseReceive))
+	copied, err := remote.CopyContents(ctx, f.local(f.tempPath()), f.place.depot, f.historyEntries(ctx, tips), f.copyOptions(PhaseReceive, f.tempPath()))
 	f.res.add(copied)
 	if err != nil {
 		return f.place.failed(err)
