@@ -66,6 +66,12 @@ func (s *session) fetch(ctx context.Context, info RemoteInfo, opt FetchOptions) 
 		return res, err
 	}
 	defer func() { err = firstError(err, place.Close()) }()
+	if err := place.check(ctx, s.view); err != nil {
+		return res, err
+	}
+	if place.depot.Operation().IsZero() {
+		return res, &NothingThereError{URL: place.bucket.String()}
+	}
 	f := &fetching{session: s, opt: opt, place: place, res: &res}
 	if err := f.compare(ctx); err != nil {
 		return res, err

@@ -117,6 +117,9 @@ func (r *Repo) Push(ctx context.Context, opt PushOptions) (res PushResult, err e
 		return res, err
 	}
 	defer func() { err = firstError(err, p.place.Close()) }()
+	if err := p.place.check(ctx, p.view); err != nil {
+		return res, err
+	}
 	if p.temp, err = r.lookFolder(); err != nil {
 		return res, err
 	}

@@ -228,11 +228,14 @@ func explainShare(err error) (failure, bool) {
 
 // explainReach is for remotes that cannot be reached, or lack something.
 func explainReach(err error) (failure, bool) {
+	if _, ok := errors.AsType[*core.NotHereError](err); ok {
+		return failure{Code: "not_here", Hint: "nothing was touched; make the remote reachable and run it again", Exit: ExitError}, true
+	}
 	if e, ok := errors.AsType[*remote.NotHeldError](err); ok {
 		return failure{Code: "not_held", Hint: "object " + e.ID.Short() + ` is neither here nor there; push from a repository that has all contents, or bring them first ("mlvc fetch --contents")`, Exit: ExitRefused}, true
 	}
-	if _, ok := errors.AsType[*core.NotHereError](err); ok {
-		return failure{Code: "not_here", Hint: "nothing was touched; make the remote reachable and run it again", Exit: ExitError}, true
+	if e, ok := errors.AsType[*core.LostPlaceError](err); ok {
+		return failure{Code: "lost_place", Hint: "check that the disk or share is mounted; to begin anew there: mlvc remote remove " + e.Remote + ", and add it again", Exit: ExitRefused}, true
 	}
 	if _, ok := errors.AsType[*core.PlaceError](err); ok {
 		return failure{Code: "unreachable", Hint: `check that the disk or share is there; "mlvc remote" lists where remotes are`, Exit: ExitError}, true
