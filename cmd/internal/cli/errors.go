@@ -150,6 +150,13 @@ func explainMove(err error) (failure, bool) {
 	if e, ok := errors.AsType[*core.ConflictError](err); ok {
 		return explainConflicts(e), true
 	}
+	if e, ok := errors.AsType[*core.OutsideError](err); ok {
+		return failure{
+			Code: "outside_part", Paths: quotedAll(e.Paths), Exit: ExitRefused,
+			Message: "the files are a part of the dataset (" + partText(e.Part) + "), and nothing of it is there:",
+			Hint:    `"mlvc checkout --add-path GLOB" takes more into the part, "mlvc checkout --all" everything; --into DIR writes them elsewhere`,
+		}, true
+	}
 	if e, ok := errors.AsType[*core.UnmergedError](err); ok {
 		return failure{
 			Code: "unmerged", Exit: ExitRefused,
@@ -364,6 +371,9 @@ func explainName(err error) (failure, bool) {
 	}
 	if _, ok := errors.AsType[*core.NoPathError](err); ok {
 		return failure{Code: "no_path", Hint: "check the path; paths are relative to the current folder, or to what -C says", Exit: ExitNotFound}, true
+	}
+	if _, ok := errors.AsType[*worktree.PatternError](err); ok {
+		return failure{Code: "bad_pattern", Hint: "write names between slashes; ? * and […] stand for what is in a name, ** for any folders", Exit: ExitUsage}, true
 	}
 	if _, ok := errors.AsType[*core.FolderError](err); ok {
 		return failure{Code: "folder", Hint: `name a file; "mlvc ls REV PATH" lists the folder`, Exit: ExitUsage}, true
