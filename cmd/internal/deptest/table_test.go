@@ -42,7 +42,7 @@ var rows = []row{
 	{pkg: "core/worktree", may: []string{"objects", "objects/chunk", "objects/content", "objects/prolly", "objects/vfs"}},
 
 	{pkg: "cmd/mlvc", may: []string{"objects/vfs", "core/...", "cmd/internal/cli"}},
-	{pkg: "cmd/internal/cli", may: []string{"objects/...", "refs", "core/..."}},
+	{pkg: "cmd/internal/cli", may: []string{"objects/...", "refs", "remote/...", "core/..."}},
 	{pkg: "cmd/internal/deptest"},
 	{pkg: "cmd/mlvc-bench"},
 }
