@@ -61,7 +61,7 @@ func (quickFile) Sync() error        { return nil }
 // Every disk operation fails once, or the process dies at it.
 func TestLocalFaults(t *testing.T) {
 	for name, inner := range map[string]vfs.FS{"": quickFS{vfs.OS}, "old": oldFS{quickFS{vfs.OS}}} {
-		for _, kind := range []faultfs.Kind{faultfs.EIO, faultfs.ENOSPC, faultfs.ShortWrite} {
+		for _, kind := range []faultfs.Kind{faultfs.EIO, faultfs.ShortWrite} {
 			for _, sticky := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s%d %t", name, kind, sticky), func(t *testing.T) {
 					sweepFaults(t, inner, faultfs.Plan{Kind: kind, Sticky: sticky})
