@@ -158,11 +158,10 @@ func TestDepotVectors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := segmentDecode(t, t.TempDir(), data, s.Records)
+		got, err := segmentDecode(t, data, s.Records)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got.close()
 		if got.ref.ID != s.ID || len(got.packs) != s.Packs || !bytes.Equal(segmentSeed(t), data) {
 			t.Fatalf("segment %s", got.ref.ID)
 		}
