@@ -24,9 +24,26 @@ import (
 
 var depotDay = time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC)
 
+// depotFS does not wait for the disk: the sweeps open and push often.
+type depotFS struct{ vfs.FS }
+
+type depotFile struct{ vfs.File }
+
+func (depotFile) Sync() error { return nil }
+
+func (depotFS) SyncDir(string) error { return nil }
+
+func (f depotFS) OpenFile(name string, flag int, perm os.FileMode) (vfs.File, error) {
+	file, err := f.FS.OpenFile(name, flag&^vfs.Direct, perm)
+	if err != nil {
+		return nil, err
+	}
+	return depotFile{file}, nil
+}
+
 func depotOpen(t testing.TB, b bucket.Bucket, cache string) *Depot {
 	t.Helper()
-	d, err := OpenDepot(context.Background(), b, DepotOptions{FS: vfs.OS, Cache: cache})
+	d, err := OpenDepot(context.Background(), b, DepotOptions{FS: depotFS{vfs.OS}, Cache: cache})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +66,7 @@ func depotPack(t testing.TB, list ...objects.Object) (objects.ID, string) {
 		typ = pack.TypeMeta
 	}
 	name := vfs.TempName(t.TempDir())
-	w, err := pack.NewWriter(vfs.OS, name, typ)
+	w, err := pack.NewWriter(depotFS{vfs.OS}, name, typ)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +249,7 @@ func TestDepotMetaPackIsOneRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	var received int64
-	other, err := OpenDepot(t.Context(), b, DepotOptions{FS: vfs.OS, Cache: t.TempDir(), Progress: func(in, _ int64) { received += in }})
+	other, err := OpenDepot(t.Context(), b, DepotOptions{FS: depotFS{vfs.OS}, Cache: t.TempDir(), Progress: func(in, _ int64) { received += in }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -317,7 +334,7 @@ func depotFault(t *testing.T, plan buckettest.Plan) bool {
 	}
 	cache := t.TempDir()
 	f := buckettest.NewFaulty(inner, plan)
-	d, err := OpenDepot(t.Context(), f, DepotOptions{FS: vfs.OS, Cache: cache})
+	d, err := OpenDepot(t.Context(), f, DepotOptions{FS: depotFS{vfs.OS}, Cache: cache})
 	if err == nil {
 		err = depotPush(d, t, 2)
 	}
@@ -360,12 +377,18 @@ func depotFault(t *testing.T, plan buckettest.Plan) bool {
 }
 
 func TestDepotRace(t *testing.T) {
+	t.Run("caches of their own", func(t *testing.T) { depotRace(t, func() string { return t.TempDir() }) })
+	shared := t.TempDir()
+	t.Run("one cache", func(t *testing.T) { depotRace(t, func() string { return shared }) })
+}
+
+func depotRace(t *testing.T, cache func() string) {
 	b := buckettest.Memory()
 	const racers, each = 4, 12
 	var wg sync.WaitGroup
 	errs := make([]error, racers)
 	for r := range racers {
-		d := depotOpen(t, b, t.TempDir())
+		d := depotOpen(t, b, cache())
 		wg.Go(func() {
 			for i := range each {
 				for {
@@ -474,7 +497,7 @@ func TestDepotRefusesWhatAnotherHasDropped(t *testing.T) {
 	}
 	changed := objects.Object{Kind: objects.KindChunk, Data: append(bytes.Clone(chunk.Data), "more"...)}
 	name := vfs.TempName(t.TempDir())
-	w, err := pack.NewWriter(vfs.OS, name, pack.TypeData)
+	w, err := pack.NewWriter(depotFS{vfs.OS}, name, pack.TypeData)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -638,7 +661,7 @@ func TestDepotTrustsNothing(t *testing.T) {
 	for _, prefix := range []string{"current", "indexes/", "packs/"} {
 		for _, change := range []func([]byte) []byte{flip, short} {
 			liar := depotLiar{inner, prefix, change}
-			d, err := OpenDepot(t.Context(), liar, DepotOptions{FS: vfs.OS, Cache: t.TempDir()})
+			d, err := OpenDepot(t.Context(), liar, DepotOptions{FS: depotFS{vfs.OS}, Cache: t.TempDir()})
 			if prefix != "packs/" {
 				var named *DepotError
 				if !errors.As(err, &named) || !strings.HasPrefix(named.Key, prefix) || named.URL != inner.String() {
@@ -722,7 +745,7 @@ func TestDepotSweepsItsCache(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d, err := OpenDepot(t.Context(), b, DepotOptions{FS: vfs.OS, Cache: cache, Now: time.Now})
+	d, err := OpenDepot(t.Context(), b, DepotOptions{FS: depotFS{vfs.OS}, Cache: cache, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

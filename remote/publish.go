@@ -98,6 +98,7 @@ func (d *Depot) checkFresh() error {
 func (d *Depot) refuseFresh(why error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.drops = nil
 	d.forgetFresh()
 	return why
 }
