@@ -171,6 +171,9 @@ func (s *session) abort(ctx context.Context) (*Unfinished, Carried, worktree.Obs
 		return u, c.res, worktree.Obstacles{}, err
 	}
 	defer c.close()
+	if err := c.bring(ctx, newEntries(c.changes(ctx))); err != nil {
+		return u, c.res, worktree.Obstacles{}, err
+	}
 	kept, err := c.apply(ctx)
 	if err != nil {
 		return u, c.res, kept, err
@@ -299,6 +302,9 @@ func (c *carrying) run(ctx context.Context) error {
 	}
 	if obstacles.Count > 0 {
 		return &ObstaclesError{Verb: c.work.Verb, Obstacles: obstacles}
+	}
+	if err := c.bring(ctx, newEntries(c.changes(ctx))); err != nil {
+		return err
 	}
 	if !c.res.Resumed {
 		if err := c.beginWork(&c.work); err != nil {
