@@ -19,7 +19,7 @@ func shareOpen(d *data, b bucket.Bucket) {
 // shareClone makes a repository of what is in a bucket.
 func shareClone(t *testing.T, env core.Env, b bucket.Bucket) *data {
 	t.Helper()
-	d := &data{t: t, root: t.TempDir() + "/clone", env: env}
+	d := &data{t: t, root: fastDir(t) + "/clone", env: env}
 	shareOpen(d, b)
 	if _, err := core.Clone(t.Context(), d.env, core.CloneOptions{URL: "/place", Dir: d.root}); err != nil {
 		t.Fatal(err)
@@ -38,7 +38,7 @@ func sharePull(d *data) (core.PullResult, error) {
 // shareStart makes a repository that was pushed to a bucket, and has more now.
 func shareStart(t *testing.T, b bucket.Bucket) *data {
 	t.Helper()
-	d := newData(t)
+	d := newDataIn(t, fastDir(t))
 	shareOpen(d, b)
 	_, err := within(d, func(r *core.Repo) (core.RemoteInfo, error) { return r.AddRemote(t.Context(), "origin", "/place") })
 	d.must(err)
@@ -51,7 +51,7 @@ func shareStart(t *testing.T, b bucket.Bucket) *data {
 // shareFaults runs a test for every operation and way that it can fail, until
 // one is not reached.
 func shareFaults(t *testing.T, try func(t *testing.T, plan buckettest.Plan) (reached bool)) {
-	first, step := stride(1)
+	first, step := stride(4)
 	for _, plan := range []buckettest.Plan{
 		{Kind: buckettest.Before}, {Kind: buckettest.After}, {Kind: buckettest.Midway, Bytes: 9}, {Kind: buckettest.After, Sticky: true},
 	} {
@@ -137,7 +137,7 @@ func TestCloneFaults(t *testing.T) {
 		place := buckettest.Memory()
 		d := shareStart(t, place)
 		faulty := buckettest.NewFaulty(place, plan)
-		c := &data{t: t, root: t.TempDir() + "/clone", env: d.env}
+		c := &data{t: t, root: fastDir(t) + "/clone", env: d.env}
 		opt := core.CloneOptions{URL: "/place", Dir: c.root, Paths: []string{"dir"}}
 		shareOpen(c, faulty)
 		_, err := core.Clone(t.Context(), c.env, opt)
@@ -145,6 +145,7 @@ func TestCloneFaults(t *testing.T) {
 			if !errors.Is(err, buckettest.ErrFault) {
 				t.Fatalf("%s: %v", faulty.Failed(), err)
 			}
+			shareOpen(c, place)
 			_, err = core.Clone(t.Context(), c.env, opt)
 			d.must(err)
 		}
@@ -152,6 +153,7 @@ func TestCloneFaults(t *testing.T) {
 		all := core.CheckoutOptions{All: true}
 		if _, err := c.try(all); err != nil {
 			c.want(files{"dir/b.txt": "b", "dir/deep/c.txt": "c"})
+			shareOpen(c, place)
 			_, err = c.try(all)
 			d.must(err)
 		}
