@@ -37,6 +37,7 @@ var rows = []row{
 
 	{pkg: "core", may: []string{"objects/...", "refs", "remote/...", "core/..."}},
 	{pkg: "core/internal/ordered"},
+	{pkg: "core/gitpair", may: []string{"objects", "objects/vfs"}},
 	{pkg: "core/history", may: []string{"objects"}},
 	{pkg: "core/revision", may: []string{"objects", "refs", "core/history"}},
 	{pkg: "core/worktree", may: []string{"objects", "objects/chunk", "objects/content", "objects/prolly", "objects/vfs"}},
@@ -60,6 +61,7 @@ var owners = []owner{
 	{module: "github.com/dgraph-io/badger/v4", may: []string{"objects/kv/badgerkv"}},
 	{module: "google.golang.org/protobuf", may: []string{"objects/kv/badgerkv"}}, // Badger's own files are written in it
 	{module: "github.com/go-git/go-git/v5", may: []string{"core/gitpair"}},
+	{module: "github.com/go-git/go-billy/v5", may: []string{"core/gitpair"}}, // the file systems that go-git takes
 	{module: "github.com/spf13/cobra", may: []string{"cmd/..."}},
 	{module: "github.com/spf13/pflag", may: []string{"cmd/..."}},
 	{module: "github.com/vbauerster/mpb/v8", may: []string{"cmd/internal/cli"}},
