@@ -4,12 +4,14 @@
 package core
 
 import (
+	"context"
 	"runtime"
 	"strings"
 	"time"
 
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
+	"github.com/mlvc/mlvc/remote/bucket"
 )
 
 // Env is everything that a repository needs from outside.
@@ -28,15 +30,22 @@ type Env struct {
 	// some MiB for each. Zero: by the number of processors.
 	Workers int
 	Events  Events
+	// Git is what git said when it started this program, as it does for hooks.
+	Git GitEnv
+	// OpenBucket opens a remote place by its URL or absolute path; nil: there
+	// are none. An error need not name the place.
+	OpenBucket func(ctx context.Context, url string) (bucket.Bucket, error)
 }
 
 // maxCommand is how many bytes of the command the operation log keeps.
 const maxCommand = 2000
 
+// text makes text of any bytes.
+func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
 // tidy makes text of what goes into records, whatever bytes the system or the
 // user gave.
 func (e Env) tidy() Env {
-	text := func(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 	e.Who.Name, e.Who.Email = text(e.Who.Name), text(e.Who.Email)
 	if len(e.Command) > maxCommand {
 		e.Command = strings.ToValidUTF8(e.Command[:maxCommand], "") + "…"
@@ -86,6 +95,8 @@ const (
 	PhaseVerify   Phase = "verifying"
 	PhaseSweep    Phase = "sweeping"
 	PhaseCopy     Phase = "copying"
+	PhaseSend     Phase = "sending"
+	PhaseReceive  Phase = "receiving"
 	PhaseRecord   Phase = "recording"
 	PhaseFinished Phase = "finished"
 )

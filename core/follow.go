@@ -148,9 +148,20 @@ func (f *following) pointedCommit(ctx context.Context, there pointed) (objects.C
 	return c, err
 }
 
-// fetchPointed brings the commit that the pointers name from their remote.
-func (f *following) fetchPointed(_ context.Context, there pointed) error {
-	return &UnknownPointerError{File: there.file, Commit: there.Commit, Remote: there.Remote}
+// fetchPointed brings the commit that the pointers name from the remote. Only
+// one of the settings is asked: a pointer comes from others.
+func (f *following) fetchPointed(ctx context.Context, there pointed) error {
+	unknown := &UnknownPointerError{File: there.file, Commit: there.Commit}
+	info, err := f.remote("")
+	if err != nil {
+		return unknown
+	}
+	unknown.Remote = info.URL
+	if _, err := f.fetch(ctx, info, FetchOptions{}); err != nil {
+		unknown.Err = err
+		return unknown
+	}
+	return nil
 }
 
 // dropOther takes back following that was interrupted on its way to another
@@ -232,9 +243,9 @@ func (f *following) target(ctx context.Context, commit objects.ID) (to refs.Valu
 		return refs.Value{}, false, err
 	}
 	if f.opt.Early {
-		settled, err := f.git.names(ctx, f.Repo, commit)
-		if err != nil || !settled || branch == "" {
-			return refs.Value{Commit: commit}, true, err
+		at, err := f.git.atHead(ctx, f.root)
+		if err != nil || at.Commit != commit || branch == "" {
+			return refs.Value{Commit: commit}, true, nil
 		}
 	}
 	return f.headOf(ctx, branch, commit)

@@ -235,7 +235,7 @@ func (h *hook) prepareMessage(ctx context.Context) error {
 	}
 	name := h.call.Args[0]
 	if !filepath.IsAbs(name) {
-		name = filepath.Join(h.git.top(), filepath.FromSlash(name))
+		name = filepath.Join(h.git.Root(), filepath.FromSlash(name))
 	}
 	text, err := vfs.ReadFile(h.env.FS, name)
 	if err != nil {
@@ -290,7 +290,7 @@ func (h *hook) changeLine(ctx context.Context) (string, error) {
 	if err != nil || was.Commit == now.Commit {
 		return "", err
 	}
-	name, err := filepath.Rel(h.git.top(), h.root)
+	name, err := filepath.Rel(h.git.Root(), h.root)
 	if err != nil {
 		return "", err
 	}

@@ -72,10 +72,10 @@ func (r *Repo) MergePointers(ctx context.Context, texts PointerMerge) (text []by
 	if err != nil {
 		return nil, err
 	}
-	return pointerTo(m.ours.Path, id, c, either(m.theirs.Remote, m.ours.Remote)).Format()
+	return pointerTo(m.ours.Path, id, c, orElse(m.theirs.Remote, m.ours.Remote)).Format()
 }
 
-func either(first, second string) string {
+func orElse(first, second string) string {
 	if first != "" {
 		return first
 	}

@@ -301,5 +301,12 @@ func (r *Repo) dropPointers(old, now []string) error {
 	return nil
 }
 
-// pointerRemote is the URL that pointers name for clones.
-func (r *Repo) pointerRemote() string { return "" }
+// pointerRemote is the URL that pointers name for clones; empty: none is
+// known.
+func (r *Repo) pointerRemote() string {
+	info, err := r.remote("")
+	if err != nil {
+		return ""
+	}
+	return info.URL
+}

@@ -71,10 +71,13 @@ func (h *hook) uncommitted(ctx context.Context, auto bool) error {
 			count(int(st.Changes.Added+st.Changes.Changed+st.Changes.Removed), "change is", "changes are"))
 		return nil
 	}
-	revision := h.git.revision(ctx)
+	at, err := h.git.Head(ctx)
+	if err != nil {
+		return err
+	}
 	message := "data of the first git commit"
-	if revision != "" {
-		message = "data of the git commit after " + revision[:min(12, len(revision))]
+	if at.Commit != "" {
+		message = "data of the git commit after " + at.Commit[:min(12, len(at.Commit))]
 	}
 	res, err := h.repo.Commit(ctx, CommitOptions{Message: message, Kind: KindAuto})
 	h.report.Commit = &res
@@ -164,10 +167,11 @@ func (h *hook) stagedFile(ctx context.Context, head head, file string, e *Staged
 	if err != nil {
 		return err
 	}
-	text, inIndex, err := h.git.indexFile(ctx, name)
+	files, err := h.git.FilesInIndex(ctx, name)
 	if err != nil {
 		return err
 	}
+	text, inIndex := files[name]
 	entry, inTree, err := h.repo.lookUp(ctx, head.Tree, file)
 	if err != nil {
 		return err

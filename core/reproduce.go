@@ -66,7 +66,7 @@ func (r *Repo) Reproduce(ctx context.Context, opt ReproduceOptions) (res Reprodu
 	if err != nil {
 		return res, err
 	}
-	rel, err := filepath.Rel(git.top(), r.root)
+	rel, err := filepath.Rel(git.Root(), r.root)
 	if err != nil {
 		return res, err
 	}
@@ -110,7 +110,7 @@ func (r *Repo) reproduced(ctx context.Context, git *gitPlace, rev string) (objec
 		return objects.ID{}, "", &revision.SyntaxError{Text: rev, Why: "a path in a commit stands where a commit is expected"}
 	}
 	if spec.Scheme == revision.Git {
-		hash, err := git.resolve(ctx, spec.Outside)
+		hash, err := git.Resolve(ctx, spec.Outside)
 		if err != nil {
 			return objects.ID{}, "", err
 		}

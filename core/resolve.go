@@ -88,7 +88,7 @@ func (r *Repo) resolveGit(ctx context.Context, rev string) (objects.ID, error) {
 		return objects.ID{}, err
 	}
 	defer git.close()
-	hash, err := git.resolve(ctx, rev)
+	hash, err := git.Resolve(ctx, rev)
 	if err != nil {
 		return objects.ID{}, err
 	}

@@ -113,11 +113,7 @@ func decodeUnfinished(text []byte) (*Unfinished, error) {
 	if err := json.Unmarshal(text, u); err != nil {
 		return nil, fmt.Errorf("%w: .mlvc/unfinished: %w", objects.ErrCorrupt, err)
 	}
-	for i, p := range u.Paths {
-		if raw, err := strconv.Unquote(p); err == nil && strings.HasPrefix(p, `"`) {
-			u.Paths[i] = raw
-		}
-	}
+	u.Paths = unquotePaths(u.Paths)
 	again, err := u.encode()
 	if err != nil || !bytes.Equal(again, text) {
 		return nil, fmt.Errorf("%w: .mlvc/unfinished is not in its one valid form", objects.ErrCorrupt)
@@ -128,14 +124,30 @@ func decodeUnfinished(text []byte) (*Unfinished, error) {
 // encode writes the one valid form: indented JSON, and a path that JSON cannot
 // carry, or that begins with a quote, as a quoted Go string.
 func (u Unfinished) encode() ([]byte, error) {
-	u.Paths = slices.Clone(u.Paths)
-	for i, p := range u.Paths {
-		if !utf8.ValidString(p) || strings.HasPrefix(p, `"`) {
-			u.Paths[i] = strconv.QuoteToASCII(p)
-		}
-	}
+	u.Paths = quotePaths(u.Paths)
 	text, err := json.MarshalIndent(u, "", "  ")
 	return append(text, '\n'), err
+}
+
+// quotePaths writes paths so that JSON can carry them.
+func quotePaths(paths []string) []string {
+	paths = slices.Clone(paths)
+	for i, p := range paths {
+		if !utf8.ValidString(p) || strings.HasPrefix(p, `"`) {
+			paths[i] = strconv.QuoteToASCII(p)
+		}
+	}
+	return paths
+}
+
+// unquotePaths takes back what quotePaths does.
+func unquotePaths(paths []string) []string {
+	for i, p := range paths {
+		if raw, err := strconv.Unquote(p); err == nil && strings.HasPrefix(p, `"`) {
+			paths[i] = raw
+		}
+	}
+	return paths
 }
 
 // beginWork records work before its first file changes.

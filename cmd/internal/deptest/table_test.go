@@ -30,6 +30,11 @@ var rows = []row{
 	{pkg: "refs", may: []string{"objects", "objects/prolly", "objects/vfs"}},
 	{pkg: "refs/refstest", may: []string{"objects", "refs"}, help: true},
 
+	{pkg: "remote/bucket"},
+	{pkg: "remote/bucket/buckettest", may: []string{"remote/bucket"}, help: true},
+	{pkg: "remote/bucket/local", may: []string{"objects", "objects/vfs", "remote/bucket"}},
+	{pkg: "remote", may: []string{"objects/...", "refs", "remote/bucket"}},
+
 	{pkg: "core", may: []string{"objects/...", "refs", "remote/...", "core/..."}},
 	{pkg: "core/internal/ordered"},
 	{pkg: "core/gitpair", may: []string{"objects", "objects/vfs"}},
@@ -38,7 +43,7 @@ var rows = []row{
 	{pkg: "core/worktree", may: []string{"objects", "objects/chunk", "objects/content", "objects/prolly", "objects/vfs"}},
 
 	{pkg: "cmd/mlvc", may: []string{"objects/vfs", "core/...", "cmd/internal/cli"}},
-	{pkg: "cmd/internal/cli", may: []string{"objects/...", "refs", "core/..."}},
+	{pkg: "cmd/internal/cli", may: []string{"objects/...", "refs", "remote/...", "core/..."}},
 	{pkg: "cmd/internal/deptest"},
 	{pkg: "cmd/mlvc-bench"},
 }
@@ -63,8 +68,8 @@ var owners = []owner{
 	{module: "golang.org/x/term", may: []string{"cmd/..."}},
 	{module: "github.com/pelletier/go-toml/v2", may: []string{"core/..."}},
 	{module: "github.com/bmatcuk/doublestar/v4", may: []string{"core/..."}},
-	{module: "github.com/gofrs/flock", may: []string{"objects/kv/badgerkv", "objects/store", "core"}, test: true},
-	{module: "github.com/zeebo/blake3", may: []string{"objects/...", "refs", "core/...", "cmd/mlvc-bench"}},
+	{module: "github.com/gofrs/flock", may: []string{"objects/kv/badgerkv", "objects/store", "remote/bucket/local", "core"}, test: true},
+	{module: "github.com/zeebo/blake3", may: []string{"objects/...", "refs", "remote", "core/...", "cmd/mlvc-bench"}},
 	{module: "github.com/fxamacker/cbor/v2", may: []string{"objects/...", "refs", "core/..."}},
 	{module: "github.com/klauspost/compress", may: []string{"objects/pack", "cmd/mlvc-bench"}},
 	{module: "golang.org/x/sys", may: []string{"objects/vfs", "objects/kv/badgerkv", "objects/pack", "core/...", "cmd/mlvc-bench"}},
