@@ -152,6 +152,9 @@ func (f *following) pointedCommit(ctx context.Context, there pointed) (objects.C
 // one of the settings is asked: a pointer comes from others.
 func (f *following) fetchPointed(ctx context.Context, there pointed) error {
 	unknown := &UnknownPointerError{File: there.file, Commit: there.Commit}
+	if taken, err := f.takeFromSibling(ctx, f.git, there.Commit); err != nil || taken {
+		return err
+	}
 	info, err := f.remote("")
 	if err != nil {
 		return unknown

@@ -15,12 +15,6 @@ import (
 	"github.com/mlvc/mlvc/objects/vfs"
 )
 
-// GitHooks are the hooks of git that a pairing takes part in.
-var GitHooks = []string{
-	"pre-commit", "prepare-commit-msg", "post-commit", "post-checkout", "post-merge", "post-rewrite",
-	"post-index-change", "pre-push",
-}
-
 // HookCall is one call of a hook by git.
 type HookCall struct {
 	Name  string
@@ -77,9 +71,13 @@ func GitHook(ctx context.Context, env Env, dir string, call HookCall, each func(
 	if err != nil {
 		return err
 	}
-	var pushed []gitpair.Pushed
+	var pushed []gitpair.PushedRef
 	if call.Name == "pre-push" {
-		if pushed, err = gitpair.ReadPushed(call.Input); err != nil {
+		text, err := io.ReadAll(call.Input)
+		if err != nil {
+			return err
+		}
+		if pushed, err = gitpair.ParsePushed(text); err != nil {
 			return err
 		}
 	}
@@ -103,7 +101,7 @@ type hook struct {
 	git    *gitPlace
 	root   string
 	call   HookCall
-	pushed []gitpair.Pushed
+	pushed []gitpair.PushedRef
 	repo   *Repo
 	report HookReport
 }
@@ -118,7 +116,8 @@ func (h *hook) run(ctx context.Context) (acted bool, err error) {
 	if p == nil {
 		return h.absent(), nil
 	}
-	if h.call.Name == "post-index-change" && h.unchanged(p) {
+	unchanged := h.unchanged(p)
+	if h.call.Name == "post-index-change" && unchanged {
 		return false, nil
 	}
 	if h.repo, err = Open(ctx, h.env, h.root); err != nil {
@@ -133,7 +132,7 @@ func (h *hook) run(ctx context.Context) (acted bool, err error) {
 	case "post-index-change":
 		return true, h.follow(ctx, true)
 	case "post-commit":
-		return true, h.postCommit(ctx)
+		return true, h.postCommit(ctx, unchanged && !p.Attach)
 	case "post-checkout", "post-merge", "post-rewrite":
 		return true, h.follow(ctx, false)
 	case "pre-push":
@@ -184,9 +183,14 @@ func (h *hook) follow(ctx context.Context, early bool) error {
 
 // postCommit puts HEAD on git's branch, and adds to the index of git what
 // pre-commit could only add to the one of the commit (git commit PATH…).
-func (h *hook) postCommit(ctx context.Context) error {
-	if err := h.follow(ctx, false); err != nil || h.repo.config.Git.Commit != "auto" {
-		return err
+func (h *hook) postCommit(ctx context.Context, settled bool) error {
+	if !settled {
+		if err := h.follow(ctx, false); err != nil {
+			return err
+		}
+	}
+	if h.repo.config.Git.Commit != "auto" {
+		return nil
 	}
 	files, err := h.repo.pairedFiles()
 	if err != nil {
@@ -244,12 +248,16 @@ func (h *hook) prepareMessage(ctx context.Context) error {
 	if bytes.Contains(text, []byte(line)) {
 		return nil
 	}
+	mark, err := h.git.CommentMark(ctx, text)
+	if err != nil {
+		return err
+	}
 	// The file is git's own and lies in its folder: it is written in place.
 	f, err := h.env.FS.OpenFile(name, os.O_WRONLY|os.O_TRUNC, 0o666)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(withDataLine(text, line, h.git.commentChar(ctx)))
+	_, err = f.Write(withDataLine(text, line, mark))
 	return firstError(err, f.Close())
 }
 

@@ -116,7 +116,12 @@ func (m *pointerMerge) parse(ctx context.Context, texts PointerMerge) (err error
 	if m.theirs, err = gitpair.ParsePointer(m.file, texts.Theirs); err != nil {
 		return err
 	}
-	f := &following{session: m.session}
+	git, err := openGit(ctx, m.env, m.root)
+	if err != nil {
+		return err
+	}
+	defer git.close()
+	f := &following{session: m.session, git: git}
 	for _, p := range []gitpair.Pointer{m.ours, m.theirs, {Commit: m.base, Remote: m.theirs.Remote}} {
 		if p.Commit.IsZero() {
 			continue

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/mlvc/mlvc/core/gitpair"
 	"github.com/mlvc/mlvc/objects"
@@ -82,11 +83,30 @@ func (g *gitPlace) pointersOf(root string, list []gitpair.PointerFile) (pointed,
 // root: the pointer says for which path, and lies beside it.
 func (g *gitPlace) belongs(root string, f gitpair.PointerFile) bool {
 	if f.Err != nil {
-		name := filepath.Join(g.Root(), filepath.FromSlash(f.Name))
-		return inside(root, name) || name == pointerName(root, ".")
+		own, err := g.ownPointers(root)
+		return err == nil && slices.Contains(own, f.Name)
 	}
 	rel, err := g.rel(pointerName(root, f.Pointer.Path))
 	return err == nil && rel == f.Name
+}
+
+// ownPointers are the pointers of what the working mlvc.toml tracks, as git
+// names them.
+func (g *gitPlace) ownPointers(root string) ([]string, error) {
+	rules, err := readRules(g.env.FS, root)
+	if err != nil {
+		return nil, err
+	}
+	rel, ok := g.Rel(root)
+	if !ok {
+		return nil, fmt.Errorf("%s is not inside of the git work tree %s", root, g.Root())
+	}
+	places, err := gitpair.Dataset{Root: rel, Track: rules.Track}.Pointers()
+	names := make([]string, 0, len(places))
+	for _, p := range places {
+		names = append(names, p.Name)
+	}
+	return names, err
 }
 
 // at returns what the pointers of a dataset say at a git revision.

@@ -70,13 +70,12 @@ func (r *Repo) Reproduce(ctx context.Context, opt ReproduceOptions) (res Reprodu
 	if err != nil {
 		return res, err
 	}
-	remove, err := git.worktree(ctx, res.Git, opt.Into)
-	if err != nil {
+	if err := git.AddWorktree(ctx, res.Git, opt.Into); err != nil {
 		return res, err
 	}
 	res.Data = filepath.Join(opt.Into, rel)
 	if err := r.reproduceData(ctx, c.Tree, &res); err != nil {
-		return res, errors.Join(err, remove())
+		return res, errors.Join(err, git.RemoveWorktree(context.WithoutCancel(ctx), opt.Into))
 	}
 	return res, nil
 }
@@ -121,8 +120,12 @@ func (r *Repo) reproduced(ctx context.Context, git *gitPlace, rev string) (objec
 	if err != nil {
 		return objects.ID{}, "", err
 	}
-	hash, err := git.firstNaming(ctx, r, t)
-	if err == nil && hash == "" {
+	history, err := git.History(ctx, r.gitCachePath())
+	if err != nil {
+		return objects.ID{}, "", err
+	}
+	hash, ok := history.FirstNaming(t)
+	if !ok {
 		err = &NoGitRevisionError{Commit: t}
 	}
 	return t, hash, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/mlvc/mlvc/core/gitpair"
@@ -25,6 +26,31 @@ const (
 // said so. The text of a pointer never changes.
 func (r *Repo) DescribePointer(ctx context.Context, p gitpair.Pointer, w io.Writer) error {
 	t := &textWriter{w: w}
+	describeHead(p, t)
+	err := r.describeHistory(ctx, p.Commit, t)
+	if err == nil && p.Files <= textPaths {
+		err = r.describeTree(ctx, p.Tree, t)
+	}
+	if errors.Is(err, objects.ErrNotFound) {
+		describeMissing(p, t)
+		err = nil
+	}
+	return firstError(err, t.err)
+}
+
+// describeAbsent is DescribePointer where there is no dataset at all.
+func describeAbsent(p gitpair.Pointer, w io.Writer) error {
+	t := &textWriter{w: w}
+	describeHead(p, t)
+	describeMissing(p, t)
+	return t.err
+}
+
+func describeMissing(p gitpair.Pointer, t *textWriter) {
+	t.line("commit %s, which is not here (\"mlvc git fetch\" brings it)", p.Commit.Short())
+}
+
+func describeHead(p gitpair.Pointer, t *textWriter) {
 	t.line("dataset %s: %s, %d bytes, tree %s", p.Path, count(int(p.Files), "file"), p.Bytes, p.Tree.Short())
 	for _, s := range p.Splits {
 		t.line("split %s/%s %s", s.Scheme, s.Name, s.Fingerprint.Short())
@@ -32,15 +58,6 @@ func (r *Repo) DescribePointer(ctx context.Context, p gitpair.Pointer, w io.Writ
 	if p.Remote != "" {
 		t.line("remote %s", p.Remote)
 	}
-	err := r.describeHistory(ctx, p.Commit, t)
-	if err == nil && p.Files <= textPaths {
-		err = r.describeTree(ctx, p.Tree, t)
-	}
-	if errors.Is(err, objects.ErrNotFound) {
-		t.line("(commit %s is not here: \"mlvc git fetch\" brings it)", p.Commit.Short())
-		err = nil
-	}
-	return firstError(err, t.err)
 }
 
 func (r *Repo) describeHistory(ctx context.Context, id objects.ID, t *textWriter) error {
@@ -50,8 +67,9 @@ func (r *Repo) describeHistory(ctx context.Context, id objects.ID, t *textWriter
 			return err
 		}
 		d := c.Changes()
+		subject, _, _ := strings.Cut(c.Message, "\n")
 		t.line("commit %s %s %s: %s (%d added, %d changed, %d removed)", c.ID.Short(),
-			c.Time.UTC().Format(time.DateOnly), c.Author.Name, firstLine(c.Message), d.Added, d.Changed, d.Removed)
+			c.Time.UTC().Format(time.DateOnly), c.Author.Name, subject, d.Added, d.Changed, d.Removed)
 		if n++; n == textCommits {
 			break
 		}
