@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mlvc/mlvc/core/history"
 	"github.com/mlvc/mlvc/objects"
@@ -51,8 +52,8 @@ const (
 // FollowResult is what following git did.
 type FollowResult struct {
 	State FollowState `json:"state"`
-	// Left is the commit that the branch stood at, where nothing else than the
-	// operation log reaches it any more.
+	// Left is the commit that the branch stood at, where no other name and no
+	// pointer in git reaches it any more, but the operation log alone.
 	Left objects.ID `json:"left,omitzero"`
 	// Pointers are pointer files that were written.
 	Pointers []string `json:"pointers,omitempty"`
@@ -211,7 +212,7 @@ func (f *following) take(ctx context.Context, there pointed) error {
 		}
 		f.res.State = FollowMoved
 	}
-	f.pairing.Seen, f.pairing.Going, f.pairing.Attach = there.Commit, objects.ID{}, attach
+	f.pairing.settle(there.Commit, attach)
 	return f.writePairing(f.pairing)
 }
 
@@ -232,7 +233,7 @@ func (f *following) goTo(ctx context.Context, to refs.Value, commit objects.ID, 
 		return nil
 	}
 	if work, werr := f.Unfinished(); werr == nil && work == nil {
-		f.pairing.Going = objects.ID{}
+		f.pairing.Going, f.pairing.Refused = objects.ID{}, commit
 		return errors.Join(err, f.writePairing(f.pairing))
 	}
 	return err
@@ -327,9 +328,18 @@ func (s *session) leaves(ctx context.Context, moves []refs.Move, commit objects.
 				return objects.ID{}, err
 			}
 		}
-		return m.Old.Commit, nil
+		return s.unlessInGit(ctx, m.Old.Commit)
 	}
 	return objects.ID{}, nil
+}
+
+// unlessInGit returns the commit, or zero if a pointer in git names it.
+func (s *session) unlessInGit(ctx context.Context, id objects.ID) (objects.ID, error) {
+	h, err := s.gitHistory(ctx)
+	if err != nil || slices.Contains(h.NamedCommits(), id) {
+		return objects.ID{}, ctx.Err()
+	}
+	return id, nil
 }
 
 // attachHead puts HEAD on git's branch where the data followed while git was

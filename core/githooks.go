@@ -116,8 +116,8 @@ func (h *hook) run(ctx context.Context) (acted bool, err error) {
 	if p == nil {
 		return h.absent(), nil
 	}
-	unchanged := h.unchanged(p)
-	if h.call.Name == "post-index-change" && unchanged {
+	news := h.news(p)
+	if h.call.Name == "post-index-change" && news != pointerNews {
 		return false, nil
 	}
 	if h.repo, err = Open(ctx, h.env, h.root); err != nil {
@@ -132,9 +132,14 @@ func (h *hook) run(ctx context.Context) (acted bool, err error) {
 	case "post-index-change":
 		return true, h.follow(ctx, true)
 	case "post-commit":
-		return true, h.postCommit(ctx, unchanged && !p.Attach)
+		return true, h.postCommit(ctx, news == pointerSame && !p.Attach)
 	case "post-checkout", "post-merge", "post-rewrite":
-		return true, h.follow(ctx, false)
+		err := h.follow(ctx, false)
+		var obstacles *ObstaclesError
+		if errors.As(err, &obstacles) && !obstacles.Begun && news == pointerTold {
+			err = &NotFollowedError{Dataset: h.root, Wanted: p.Refused}
+		}
+		return true, err
 	case "pre-push":
 		return true, h.prePush(ctx)
 	}
@@ -152,12 +157,26 @@ func (h *hook) absent() bool {
 	return true
 }
 
-// unchanged reports whether the pointers are what was seen last, or in no
-// state to be followed. It is asked at every change of git's index and opens
-// no database.
-func (h *hook) unchanged(p *pairing) bool {
+// pointerState is what the pointers say beyond what was seen.
+type pointerState int
+
+const (
+	pointerSame pointerState = iota // nothing, or nothing that can be followed
+	pointerNews
+	pointerTold // what was refused before, and told
+)
+
+// news compares the pointers with the record. It is asked at every change of
+// git's index and opens no database.
+func (h *hook) news(p *pairing) pointerState {
 	there, err := readPointers(h.env.FS, h.root)
-	return err != nil || there.file == "" || there.Commit == p.Seen && p.Going.IsZero()
+	switch {
+	case err != nil || there.file == "" || !p.news(there.Commit):
+		return pointerSame
+	case there.Commit == p.Refused:
+		return pointerTold
+	}
+	return pointerNews
 }
 
 // follow lets the data follow, as the settings say.

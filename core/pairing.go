@@ -23,6 +23,9 @@ type pairing struct {
 	// Going is where the data are being taken, until they have arrived: then
 	// what the pointers name is git's wish, whatever was seen before.
 	Going objects.ID `json:"going,omitzero"`
+	// Refused is where the data could not be taken, because of what would have
+	// been lost: it was told, and need not be told at each step of git's.
+	Refused objects.ID `json:"refused,omitzero"`
 	// Attach says that the data followed while git was still at work, so that
 	// HEAD is detached and goes to git's branch when that is known.
 	Attach bool `json:"attach,omitempty"`
@@ -91,4 +94,14 @@ func (r *Repo) Paired() (bool, error) {
 // mlvc has moved HEAD off.
 func (p pairing) leftBehind(pointer, head objects.ID) bool {
 	return pointer == p.Seen && p.Going.IsZero() && pointer != head && !head.IsZero()
+}
+
+// settle notes that pointers, HEAD and files agree.
+func (p *pairing) settle(commit objects.ID, attach bool) {
+	p.Seen, p.Going, p.Refused, p.Attach = commit, objects.ID{}, objects.ID{}, attach
+}
+
+// news reports whether a pointer names anything that is not settled yet.
+func (p pairing) news(pointer objects.ID) bool {
+	return pointer != p.Seen || !p.Going.IsZero() || !p.Refused.IsZero()
 }

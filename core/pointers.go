@@ -253,7 +253,8 @@ func (s *session) writePointers(ctx context.Context, p pairing) error {
 	if err := s.dropPointers(p.Pointers, files); err != nil {
 		return err
 	}
-	p.Seen, p.Pointers, p.Attach = s.head.Commit, files, false
+	p.settle(s.head.Commit, false)
+	p.Pointers = files
 	return s.writePairing(p)
 }
 

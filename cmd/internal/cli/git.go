@@ -199,7 +199,7 @@ func printFollow(t *text, dataset string, res core.FollowResult, all bool) {
 	if dataset != "" {
 		dataset = "Data of " + dataset + ": "
 	}
-	where := "detached at"
+	where := "at"
 	if res.Branch != "" {
 		where = "on branch " + res.Branch + " at"
 	}
@@ -249,7 +249,7 @@ mlvc git fetch data/validation   # only some of it`,
 		var failed error
 		err := core.GitFetch(cmd.Context(), env, opt, func(res core.GitFetched) {
 			a.events.end()
-			err := a.out.report(res, func(t *text) { printFollow(t, quoted(a.nearer(res.Dataset)), res.Follow, true) })
+			err := a.out.report(res, func(t *text) { printFollow(t, a.datasetName(res.Dataset), res.Follow, true) })
 			if failed == nil {
 				failed = err
 			}

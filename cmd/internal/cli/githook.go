@@ -52,7 +52,9 @@ func (a *app) gitHookCommand() *cobra.Command {
 		env.Command = "git " + commandLine(args)
 		err := core.GitHook(cmd.Context(), env, a.dir, call, func(rep core.HookReport) {
 			a.events.end()
+			// What a hook says is of no use to its caller, which shows it.
 			_ = a.err.answer(rep, func(t *text) { a.printHook(t, rep) })
+			_ = a.err.flush()
 		})
 		return a.tellEach(err)
 	}))
@@ -95,8 +97,17 @@ func (a *app) askFollow(dataset string) bool {
 	return answer == "" || answer == "y" || answer == "yes"
 }
 
+// datasetName is the folder of a dataset as one would write it here, or its
+// name where that is this folder.
+func (a *app) datasetName(root string) string {
+	if name := a.nearer(root); name != "." {
+		return quoted(name)
+	}
+	return quoted(filepath.Base(root))
+}
+
 func (a *app) printHook(t *text, rep core.HookReport) {
-	dataset := quoted(a.nearer(rep.Dataset))
+	dataset := a.datasetName(rep.Dataset)
 	if rep.Note != "" {
 		t.line("%s %s: %s", t.paint(yellow, "mlvc:"), dataset, rep.Note)
 	}
@@ -104,8 +115,8 @@ func (a *app) printHook(t *text, rep core.HookReport) {
 		t.line("Data of %s: %s", dataset, t.paint(yellow, "["+either(c.Branch, "detached HEAD")+" "+c.ID.Short()+"]"))
 		t.line("  %s", changesText(c.Changes))
 	}
-	if rep.Follow != nil {
-		printFollow(t, dataset, *rep.Follow, false)
+	if f := rep.Follow; f != nil && (f.Written+f.Removed+f.DamagedCount > 0 || f.State == core.FollowRewrote || !f.Left.IsZero()) {
+		printFollow(t, dataset, *f, false)
 	}
 	if len(rep.Pushed) > 0 {
 		t.line("Data of %s: sent %s", dataset, plural(int64(len(rep.Pushed)), "commit"))
