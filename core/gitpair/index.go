@@ -122,7 +122,8 @@ func (r *Repo) decodeIndex(want func(string) bool) ([]indexEntry, error) {
 }
 
 func (r *Repo) listIndex(ctx context.Context, want func(string) bool, specs []string) ([]indexEntry, error) {
-	out, err := r.git(ctx, append([]string{"ls-files", "--stage", "-z", "--full-name", "--"}, specs...)...)
+	args := append([]string{"ls-files", "--stage", "-z", "--full-name", "--"}, specs...)
+	out, err := r.program.runEnv(ctx, nil, []string{"GIT_INDEX_FILE=" + r.index}, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -77,25 +77,6 @@ func (r *Repo) Ignored(ctx context.Context, names ...string) ([]string, error) {
 	return strings.FieldsFunc(string(out), func(c rune) bool { return c == 0 }), nil
 }
 
-// Tracked returns those of the names that are files of the index, or folders
-// that hold some.
-func (r *Repo) Tracked(ctx context.Context, names ...string) ([]string, error) {
-	var specs []string
-	for _, n := range names {
-		specs = append(specs, ":(top,literal)"+n)
-	}
-	found := make(map[string]bool)
-	_, err := r.indexEntries(ctx, func(file string) bool {
-		for _, n := range names {
-			if file == n || strings.HasPrefix(file, n+"/") {
-				found[n] = true
-			}
-		}
-		return false
-	}, specs...)
-	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !found[n] }), err
-}
-
 // Work is what git is in the middle of.
 type Work string
 
