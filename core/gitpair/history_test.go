@@ -223,7 +223,7 @@ func notHeld(hash string) string {
 // Whatever the cache says, reading it ends, and what is taken is whole.
 func FuzzCache(f *testing.F) {
 	f.Add([]byte{20, 1, 0, 0})
-	f.Add([]byte{0, 1, 0, 1, 0, 0, 0})
+	f.Add(append(append([]byte{20, 1, 0, 1}, make([]byte, 20)...), 0, 0, 0))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		data := append([]byte(cacheMagic), body...)
 		check := blake3.Sum256(data)
