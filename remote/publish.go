@@ -98,6 +98,7 @@ func (d *Depot) checkFresh() error {
 func (d *Depot) refuseFresh(why error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.drops = nil
 	d.forgetFresh()
 	return why
 }
@@ -270,7 +271,8 @@ func (p *publication) settle(ctx context.Context, swap error) error {
 	}
 	// It never will, and nobody else can name what only this try has made.
 	for _, id := range p.sent {
-		d.bucket.Delete(ctx, segmentKey(id)) //nolint:errcheck // it is in nobody's way
+		d.bucket.Delete(ctx, segmentKey(id))          //nolint:errcheck // it is in nobody's way
+		removeFile(d.opt.FS, d.cache.segmentFile(id)) //nolint:errcheck // swept later
 	}
 	d.bucket.Delete(ctx, packKey(p.names.id)) //nolint:errcheck // it is in nobody's way
 	return &refs.PointerError{Want: p.pending.Op.Prev, Have: d.current.Operation}
