@@ -70,7 +70,7 @@ func (f failure) print(t *text) {
 // explain finds out what to say of an error.
 func explain(err error) failure {
 	for _, group := range []func(error) (failure, bool){
-		explainCall, explainRefusal, explainMove, explainName, explainRepository, explainSystem,
+		explainCall, explainRefusal, explainMove, explainImport, explainName, explainRepository, explainSystem,
 	} {
 		if f, ok := group(err); ok {
 			if f.Message == "" {
