@@ -3,14 +3,14 @@
 # and git-lfs (Debian's), and two virtual environments with DVC from pip:
 #
 #	python3 -m venv DVC3 && DVC3/bin/pip install dvc==3.67.1
-#	python3 -m venv DVC2 && DVC2/bin/pip install 'dvc<3'
+#	python3 -m venv DVC2 && DVC2/bin/pip install dvc==2.58.2 'pathspec<0.13'
 #	./make.sh DVC3/bin/dvc DVC2/bin/dvc
 #
 # Each archive holds a folder `project`, what its remote is, and in `expected`
 # for every git revision the SHA-256 of each file of the dataset, as the tool
 # itself brought it to the disk.
 set -euo pipefail
-dvc3=$(realpath -s "$1") dvc2=$(realpath -s "${2:-$1}")
+dvc3=$(realpath -s "$1") dvc2=$(realpath -s "$2")
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(mktemp -d)
 trap 'rm -rf "$top"' EXIT
@@ -76,7 +76,7 @@ dvc_project() { # dvc_project NAME DVC: the same history with either major versi
 	commit 'only code'
 
 	git checkout -q -b stages
-	mkdir -p pipeline/out
+	mkdir -p pipeline/out && printf "/features.txt\n/tables\n" > pipeline/out/.gitignore
 	cat > pipeline/dvc.yaml <<'YAML'
 stages:
   features:
@@ -96,11 +96,10 @@ YAML
 	commit 'a stage with outs'
 
 	git checkout -q main
+	rm -rf pipeline
 	echo 2 > data/raw/deep/new
 	"$dvc" add -q data/raw
 	commit 'main goes on'
-	git checkout -q stages && "$dvc" checkout -q --force
-	git checkout -q main && "$dvc" checkout -q --force
 	merge stages 'merge the stage'
 	"$dvc" checkout -q --force
 	(cd pipeline && "$dvc" repro)
@@ -116,9 +115,8 @@ YAML
 	"$dvc" add -q data/raw
 	commit 'side drops a folder'
 	git checkout -q main && "$dvc" checkout -q --force
-	"$dvc" push -q --all-commits
 	for rev in $(git rev-list --all); do
-		git checkout -q "$rev" && "$dvc" checkout -q --force
+		git checkout -q "$rev" && "$dvc" checkout -q --force && "$dvc" push -q
 		files data/raw model.bin pipeline/out/features.txt pipeline/out/tables > "$work/expected/$rev"
 	done
 	git checkout -q main && "$dvc" checkout -q --force
@@ -160,7 +158,9 @@ lfs_project() {
 	git push -q --all origin && git push -q --tags origin
 	for rev in $(git rev-list --all); do
 		git checkout -q "$rev" && git lfs pull >/dev/null 2>&1
-		git lfs ls-files -n | LC_ALL=C sort | tr '\n' '\0' | xargs -0 -r sha256sum > "$work/expected/$rev"
+		# Not git lfs ls-files: it leaves empty files out.
+		git ls-files -z | git check-attr -z --stdin filter | tr '\0' '\n' | paste - - - | awk -F '\t' '$3 == "lfs" { print $1 }' |
+			LC_ALL=C sort | tr '\n' '\0' | xargs -0 -r sha256sum > "$work/expected/$rev"
 	done
 	git checkout -q main
 	git remote set-url origin ../remote.git
@@ -168,7 +168,7 @@ lfs_project() {
 	git ls-files -z | xargs -0 rm -f && cd "$work" && pack lfs
 }
 
-dvc_project dvc3 "$dvc3"
-[ -z "${2:-}" ] || dvc_project dvc2 "$dvc2"
 lfs_project
+dvc_project dvc3 "$dvc3"
+dvc_project dvc2 "$dvc2"
 ls -l "$here"
