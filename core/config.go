@@ -18,8 +18,9 @@ import (
 
 // Config is this copy's own settings, `.mlvc/config`. It is not versioned.
 type Config struct {
-	User UserConfig `toml:"user,omitempty"`
-	GC   GCConfig   `toml:"gc,omitempty"`
+	User    UserConfig              `toml:"user,omitempty"`
+	GC      GCConfig                `toml:"gc,omitempty"`
+	Remotes map[string]RemoteConfig `toml:"remote,omitempty"`
 }
 
 // UserConfig is who signs commits made here.
@@ -86,7 +87,7 @@ func decodeConfig(text []byte) (Config, error) {
 	if g := c.GC.GraceMinutes; g != nil && *g < 0 {
 		return Config{}, &RulesError{".mlvc/config", "gc.grace_minutes must not be negative"}
 	}
-	return c, nil
+	return c, c.checkRemotes()
 }
 
 func (r *Repo) configPath() string { return filepath.Join(r.dir, "config") }
@@ -143,29 +144,37 @@ func (r *Repo) configTree() (map[string]any, error) {
 // replaced atomically; a key or value that this version cannot read is refused
 // and nothing changes.
 func (r *Repo) SetConfig(key string, value *string) error {
+	return r.editConfig(key, func(tree map[string]any) { setIn(tree, strings.Split(key, "."), value) })
+}
+
+// setIn sets a value in a tree of sections, or removes it when it is nil.
+func setIn(tree map[string]any, path []string, value *string) {
+	for _, name := range path[:len(path)-1] {
+		sub, ok := tree[name].(map[string]any)
+		if !ok {
+			sub = make(map[string]any)
+			tree[name] = sub
+		}
+		tree = sub
+	}
+	last := path[len(path)-1]
+	if value == nil {
+		delete(tree, last)
+		return
+	}
+	tree[last] = *value
+	if n, err := strconv.ParseInt(*value, 10, 64); err == nil {
+		tree[last] = n
+	}
+}
+
+// editConfig changes the settings; key names what for an error.
+func (r *Repo) editConfig(key string, edit func(tree map[string]any)) error {
 	tree, err := r.configTree()
 	if err != nil {
 		return err
 	}
-	sections := strings.Split(key, ".")
-	at := tree
-	for _, name := range sections[:len(sections)-1] {
-		sub, ok := at[name].(map[string]any)
-		if !ok {
-			sub = make(map[string]any)
-			at[name] = sub
-		}
-		at = sub
-	}
-	last := sections[len(sections)-1]
-	if value == nil {
-		delete(at, last)
-	} else {
-		at[last] = *value
-		if n, err := strconv.ParseInt(*value, 10, 64); err == nil {
-			at[last] = n
-		}
-	}
+	edit(tree)
 	text, err := toml.Marshal(tree)
 	if err != nil {
 		return err

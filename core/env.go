@@ -4,12 +4,14 @@
 package core
 
 import (
+	"context"
 	"runtime"
 	"strings"
 	"time"
 
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
+	"github.com/mlvc/mlvc/remote/bucket"
 )
 
 // Env is everything that a repository needs from outside.
@@ -28,6 +30,9 @@ type Env struct {
 	// some MiB for each. Zero: by the number of processors.
 	Workers int
 	Events  Events
+	// OpenBucket opens a remote place by its URL or absolute path; nil: there
+	// are none. An error need not name the place.
+	OpenBucket func(ctx context.Context, url string) (bucket.Bucket, error)
 }
 
 // maxCommand is how many bytes of the command the operation log keeps.
@@ -86,6 +91,8 @@ const (
 	PhaseVerify   Phase = "verifying"
 	PhaseSweep    Phase = "sweeping"
 	PhaseCopy     Phase = "copying"
+	PhaseSend     Phase = "sending"
+	PhaseReceive  Phase = "receiving"
 	PhaseRecord   Phase = "recording"
 	PhaseFinished Phase = "finished"
 )

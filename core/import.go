@@ -140,7 +140,7 @@ func (e *PointerFileError) Unwrap() error { return e.Err }
 // A revision that was imported before is not looked at again.
 func Import(ctx context.Context, env Env, opt ImportOptions) (res ImportResult, err error) {
 	started := env.Now()
-	h, err := gitpair.OpenHistory(opt.Dir)
+	h, err := gitpair.OpenRevisions(opt.Dir)
 	if err != nil {
 		return res, err
 	}
@@ -176,7 +176,7 @@ func Import(ctx context.Context, env Env, opt ImportOptions) (res ImportResult, 
 type importing struct {
 	*session
 	opt     ImportOptions
-	history *gitpair.History
+	history *gitpair.Revisions
 	project foreign
 	prefix  string // of the repository's folder in git's work tree, with a slash
 	res     ImportResult
@@ -199,7 +199,7 @@ func (im *importing) open(ctx context.Context, env Env, root string) (*Repo, err
 	r, err := Open(ctx, env, im.opt.Dir)
 	if errors.Is(err, ErrNoRepository) {
 		im.res.Made = true
-		if err := makeRepository(env.FS, root); err != nil {
+		if err := makeRepository(env.FS, root, nil); err != nil {
 			return nil, fmt.Errorf("make %s: %w", filepath.Join(root, Dir), err)
 		}
 		r, err = Open(ctx, env, root)
@@ -251,20 +251,20 @@ func (im *importing) run(ctx context.Context) error {
 
 // wanted returns the names of git that are imported; one without a name is a
 // detached HEAD.
-func (im *importing) wanted() ([]gitpair.HistoryRef, error) {
+func (im *importing) wanted() ([]gitpair.RevisionRef, error) {
 	branch, commit, err := im.history.Head()
 	if err != nil {
 		return nil, err
 	}
-	var list []gitpair.HistoryRef
+	var list []gitpair.RevisionRef
 	if im.opt.All {
 		if list, err = im.history.Refs(); err != nil {
 			return nil, err
 		}
 	}
-	isHead := func(r gitpair.HistoryRef) bool { return !r.Tag && r.Name == branch }
+	isHead := func(r gitpair.RevisionRef) bool { return !r.Tag && r.Name == branch }
 	if commit != "" && !slices.ContainsFunc(list, isHead) {
-		list = append(list, gitpair.HistoryRef{Name: branch, Commit: commit})
+		list = append(list, gitpair.RevisionRef{Name: branch, Commit: commit})
 	}
 	if len(list) == 0 {
 		return nil, &UsageError{What: "the git repository has no commit yet", Hint: `there is nothing to import; "mlvc init" begins anew`}
@@ -273,7 +273,7 @@ func (im *importing) wanted() ([]gitpair.HistoryRef, error) {
 }
 
 // readHistory finds the git commits and which of them were imported before.
-func (im *importing) readHistory(ctx context.Context, names []gitpair.HistoryRef) error {
+func (im *importing) readHistory(ctx context.Context, names []gitpair.RevisionRef) error {
 	var tips []string
 	for _, n := range names {
 		tips = append(tips, n.Commit)
@@ -335,7 +335,7 @@ func (im *importing) rulesFiles(ctx context.Context) error {
 }
 
 // publish sets the names, all or none.
-func (im *importing) publish(ctx context.Context, names []gitpair.HistoryRef) error {
+func (im *importing) publish(ctx context.Context, names []gitpair.RevisionRef) error {
 	op, own := refs.Op{}, &ImportNamesError{}
 	for _, n := range names {
 		state := im.states[n.Commit]
@@ -385,7 +385,7 @@ func (im *importing) publish(ctx context.Context, names []gitpair.HistoryRef) er
 	return nil
 }
 
-func (im *importing) nameOf(n gitpair.HistoryRef) refs.Name {
+func (im *importing) nameOf(n gitpair.RevisionRef) refs.Name {
 	short := n.Name
 	if im.opt.Prefix != "" {
 		short = im.opt.Prefix + "/" + short
@@ -403,7 +403,7 @@ func (im *importing) headMoves(ctx context.Context) ([]refs.Move, error) {
 	if err != nil || state.commit.IsZero() || im.opt.Prefix != "" && !im.head.Commit.IsZero() {
 		return nil, err
 	}
-	name := im.nameOf(gitpair.HistoryRef{Name: branch})
+	name := im.nameOf(gitpair.RevisionRef{Name: branch})
 	if branch == "" || name.Validate() != nil {
 		return im.headMove(ctx, refs.Value{Commit: state.commit})
 	}

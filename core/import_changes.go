@@ -18,14 +18,14 @@ import (
 type outsChange struct{ old, new []foreignOut }
 
 // outsOf compares the pointers of a git commit with those of its first parent.
-func (im *importing) outsOf(ctx context.Context, c gitpair.HistoryCommit) (outsChange, error) {
+func (im *importing) outsOf(ctx context.Context, c gitpair.RevisionCommit) (outsChange, error) {
 	parent := ""
 	if len(c.Parents) > 0 {
 		parent = c.Parents[0]
 	}
 	seen := make(map[string]bool)
 	var d outsChange
-	err := im.history.Diff(ctx, parent, c.ID, func(name string, old, new *gitpair.HistoryFile) error {
+	err := im.history.Diff(ctx, parent, c.ID, func(name string, old, new *gitpair.RevisionFile) error {
 		pointer, err := im.project.Pointer(name, old, new)
 		if err != nil || pointer == "" || seen[pointer] {
 			return err
@@ -34,7 +34,7 @@ func (im *importing) outsOf(ctx context.Context, c gitpair.HistoryCommit) (outsC
 		beside := pointer != name
 		for _, side := range []struct {
 			commit string
-			file   *gitpair.HistoryFile
+			file   *gitpair.RevisionFile
 			outs   *[]foreignOut
 		}{{parent, old, &d.old}, {c.ID, new, &d.new}} {
 			if beside {
@@ -199,7 +199,7 @@ func (im *importing) tracks(ctx context.Context) ([]string, error) {
 }
 
 // noteOwn notes the folders that hold a file which is git's own.
-func (im *importing) noteOwn(ctx context.Context, c gitpair.HistoryCommit, outs, own map[string]bool) error {
+func (im *importing) noteOwn(ctx context.Context, c gitpair.RevisionCommit, outs, own map[string]bool) error {
 	if foreignKind(im.opt.From) != fromLFS {
 		return nil
 	}
@@ -207,7 +207,7 @@ func (im *importing) noteOwn(ctx context.Context, c gitpair.HistoryCommit, outs,
 	if len(c.Parents) > 0 {
 		parent = c.Parents[0]
 	}
-	return im.history.Diff(ctx, parent, c.ID, func(name string, _, new *gitpair.HistoryFile) error {
+	return im.history.Diff(ctx, parent, c.ID, func(name string, _, new *gitpair.RevisionFile) error {
 		rel, ok := strings.CutPrefix(name, im.prefix)
 		if new == nil || !ok || outs[rel] {
 			return nil

@@ -36,7 +36,7 @@ const maxPointer = 64 << 20
 // dvcProject is a project that DVC keeps the data of.
 type dvcProject struct {
 	fs      vfs.FS
-	history *gitpair.History
+	history *gitpair.Revisions
 	stores  []string // caches and folder remotes
 	lists   map[string]dvcListing
 }
@@ -51,7 +51,7 @@ type dvcListing struct {
 var _ foreign = (*dvcProject)(nil)
 
 // openDVC finds the project that dir is in and where its contents may lie.
-func openDVC(fsys vfs.FS, h *gitpair.History, dir, from string) (*dvcProject, string, error) {
+func openDVC(fsys vfs.FS, h *gitpair.Revisions, dir, from string) (*dvcProject, string, error) {
 	root, err := findDVC(fsys, dir, h.Root())
 	if err != nil {
 		return nil, "", err
@@ -161,7 +161,7 @@ func absoluteIn(dir, name string) string {
 
 // Pointer implements foreign. A dvc.lock says nothing of the folder that a
 // stage works in, which the dvc.yaml beside it does.
-func (p *dvcProject) Pointer(name string, _, _ *gitpair.HistoryFile) (string, error) {
+func (p *dvcProject) Pointer(name string, _, _ *gitpair.RevisionFile) (string, error) {
 	dir, base := path.Split(name)
 	switch {
 	case base == "dvc.lock" || base == "dvc.yaml":
@@ -173,7 +173,7 @@ func (p *dvcProject) Pointer(name string, _, _ *gitpair.HistoryFile) (string, er
 }
 
 // Outs implements foreign.
-func (p *dvcProject) Outs(commit, pointer string, file *gitpair.HistoryFile) ([]foreignOut, error) {
+func (p *dvcProject) Outs(commit, pointer string, file *gitpair.RevisionFile) ([]foreignOut, error) {
 	doc, err := p.document(commit, pointer, file)
 	if err != nil || doc == nil {
 		return nil, err
@@ -213,7 +213,7 @@ func (p *dvcProject) Outs(commit, pointer string, file *gitpair.HistoryFile) ([]
 }
 
 // document reads a YAML file of a commit; nil if there is none.
-func (p *dvcProject) document(commit, name string, file *gitpair.HistoryFile) (map[string]any, error) {
+func (p *dvcProject) document(commit, name string, file *gitpair.RevisionFile) (map[string]any, error) {
 	if file == nil {
 		f, ok, err := p.history.File(commit, name)
 		if err != nil || !ok {

@@ -50,14 +50,14 @@ func (im *importing) makeStart(ctx context.Context) error {
 
 // fresh yields the git commits that were not imported before, and how far it
 // has come to the progress.
-func (im *importing) fresh(ctx context.Context, phase Phase) iter.Seq2[gitpair.HistoryCommit, error] {
-	return func(yield func(gitpair.HistoryCommit, error) bool) {
+func (im *importing) fresh(ctx context.Context, phase Phase) iter.Seq2[gitpair.RevisionCommit, error] {
+	return func(yield func(gitpair.RevisionCommit, error) bool) {
 		for i, id := range im.order {
 			if _, known := im.known[id]; known {
 				continue
 			}
 			if err := ctx.Err(); err != nil {
-				yield(gitpair.HistoryCommit{}, err)
+				yield(gitpair.RevisionCommit{}, err)
 				return
 			}
 			c, err := im.history.Commit(id)
@@ -142,7 +142,7 @@ func (im *importing) record(ctx context.Context) error {
 //  3. If the tree is that of the first parent, and the others bring nothing,
 //     it changed no data, and is what its first parent became. So is one whose
 //     first parent has no data, and that has those of its only other one.
-func (im *importing) recordOne(ctx context.Context, c gitpair.HistoryCommit) error {
+func (im *importing) recordOne(ctx context.Context, c gitpair.RevisionCommit) error {
 	base := imported{tree: im.start}
 	if len(c.Parents) > 0 {
 		base = im.states[c.Parents[0]]
@@ -187,7 +187,7 @@ func (im *importing) recordOne(ctx context.Context, c gitpair.HistoryCommit) err
 
 // otherParents returns what further parents became, if the first one does not
 // reach it.
-func (im *importing) otherParents(ctx context.Context, c gitpair.HistoryCommit, base imported) ([]imported, error) {
+func (im *importing) otherParents(ctx context.Context, c gitpair.RevisionCommit, base imported) ([]imported, error) {
 	var others []imported
 	for i, id := range c.Parents {
 		state := im.states[id]
@@ -236,7 +236,7 @@ func (im *importing) edits(ctx context.Context, d outsChange, missing *[]string)
 
 // put makes the commit of a git commit: full if it has no parent, else
 // incremental against its first one.
-func (im *importing) put(ctx context.Context, c gitpair.HistoryCommit, tree objects.ID, parents []objects.ID, missing []string) (objects.ID, error) {
+func (im *importing) put(ctx context.Context, c gitpair.RevisionCommit, tree objects.ID, parents []objects.ID, missing []string) (objects.ID, error) {
 	text := func(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 	commit := objects.Commit{
 		Tree: tree, Parents: parents, Generation: 1, Kind: objects.Full,

@@ -19,7 +19,7 @@ const maxLFSPointer = 1024
 
 // lfsProject is a git repository that git-lfs keeps large files of.
 type lfsProject struct {
-	history *gitpair.History
+	history *gitpair.Revisions
 	stores  []string // folders with objects as ab/cd/OID
 	// empty are the attributes of one commit: git-lfs keeps an empty file as
 	// an empty blob, which only they tell from one of git's own.
@@ -30,7 +30,7 @@ type lfsProject struct {
 var _ foreign = (*lfsProject)(nil)
 
 // openLFS finds where the objects of a repository may lie.
-func openLFS(h *gitpair.History, from string) *lfsProject {
+func openLFS(h *gitpair.Revisions, from string) *lfsProject {
 	p := &lfsProject{history: h}
 	add := func(dir string) {
 		for _, sub := range []string{"lfs/objects", ".git/lfs/objects", "objects", "."} {
@@ -54,8 +54,8 @@ func openLFS(h *gitpair.History, from string) *lfsProject {
 }
 
 // Pointer implements foreign.
-func (p *lfsProject) Pointer(path string, old, new *gitpair.HistoryFile) (string, error) {
-	for _, f := range []*gitpair.HistoryFile{old, new} {
+func (p *lfsProject) Pointer(path string, old, new *gitpair.RevisionFile) (string, error) {
+	for _, f := range []*gitpair.RevisionFile{old, new} {
 		if f == nil || f.Link {
 			continue
 		}
@@ -71,7 +71,7 @@ func (p *lfsProject) Pointer(path string, old, new *gitpair.HistoryFile) (string
 }
 
 // Outs implements foreign.
-func (p *lfsProject) Outs(commit, pointer string, f *gitpair.HistoryFile) ([]foreignOut, error) {
+func (p *lfsProject) Outs(commit, pointer string, f *gitpair.RevisionFile) ([]foreignOut, error) {
 	if f == nil || f.Link {
 		return nil, nil
 	}

@@ -23,10 +23,10 @@ const (
 type foreign interface {
 	// Pointer returns the path of the pointer that a changed file of git
 	// belongs to; "" if it has no part in any. Either side may be nil.
-	Pointer(path string, old, new *gitpair.HistoryFile) (string, error)
+	Pointer(path string, old, new *gitpair.RevisionFile) (string, error)
 	// Outs returns what a pointer names in a git commit. file is nil if the
 	// caller does not know what git has there.
-	Outs(commit, pointer string, file *gitpair.HistoryFile) ([]foreignOut, error)
+	Outs(commit, pointer string, file *gitpair.RevisionFile) ([]foreignOut, error)
 	// Listing yields the files of a folder, sorted, with paths relative to
 	// it. One that cannot be had is a *notHeldError.
 	Listing(ctx context.Context, hash string) iter.Seq2[foreignFile, error]

@@ -113,4 +113,3 @@ func (im *importing) expected(ctx context.Context, d outsChange) iter.Seq2[workt
 		}
 	}
 }
-

@@ -49,7 +49,7 @@ func Init(ctx context.Context, env Env, opt InitOptions) (*Repo, error) {
 	if err := vfs.MkdirAll(env.FS, opt.Dir, 0o777); err != nil {
 		return nil, err
 	}
-	if err := makeRepository(env.FS, opt.Dir); err != nil {
+	if err := makeRepository(env.FS, opt.Dir, nil); err != nil {
 		return nil, fmt.Errorf("make %s: %w", filepath.Join(opt.Dir, Dir), err)
 	}
 	for name, text := range map[string]string{RulesFile: rulesText(track), IgnoreFile: ignoreText} {
@@ -63,8 +63,9 @@ func Init(ctx context.Context, env Env, opt InitOptions) (*Repo, error) {
 	return Open(ctx, env, opt.Dir)
 }
 
-// makeRepository builds `.mlvc` under a temporary name and renames it.
-func makeRepository(fsys vfs.FS, root string) error {
+// makeRepository builds `.mlvc`, with those further files, under a temporary
+// name and renames it.
+func makeRepository(fsys vfs.FS, root string, files map[string][]byte) error {
 	temp := filepath.Join(root, vfs.TempPrefix+"init")
 	if err := removeAll(fsys, temp); err != nil {
 		return err
@@ -79,6 +80,11 @@ func makeRepository(fsys vfs.FS, root string) error {
 	}
 	if err := vfs.WriteFile(fsys, filepath.Join(temp, unbornFile), nil, 0o666); err != nil {
 		return err
+	}
+	for name, data := range files {
+		if err := vfs.WriteFile(fsys, filepath.Join(temp, name), data, 0o666); err != nil {
+			return err
+		}
 	}
 	if err := fsys.Rename(temp, filepath.Join(root, Dir)); err != nil {
 		return err

@@ -63,11 +63,14 @@ func (r *Repo) Merge(ctx context.Context, opt MergeOptions) (res MergeResult, er
 	if err != nil {
 		return res, err
 	}
-	m := &merging{session: s, opt: opt, theirs: target.ID, goal: "merge of " + target.ID.String()}
+	m := &merging{session: s, opt: opt, theirs: target.ID, goal: mergeGoal + target.ID.String()}
 	m.res.Theirs = target.ID
 	err = m.run(ctx)
 	return m.res, err
 }
+
+// mergeGoal and the commit merged are the goal of a merge.
+const mergeGoal = "merge of "
 
 // merging is one merge.
 type merging struct {

@@ -9,14 +9,14 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing/format/gitattributes"
-	"github.com/go-git/go-git/v5/plumbing/object"
+	gitobject "github.com/go-git/go-git/v5/plumbing/object"
 )
 
 // Attributes are what the .gitattributes files of one commit say.
 type Attributes struct{ matcher gitattributes.Matcher }
 
 // Attributes reads every .gitattributes of a commit.
-func (h *History) Attributes(commit string) (*Attributes, error) {
+func (h *Revisions) Attributes(commit string) (*Attributes, error) {
 	t, err := h.tree(commit)
 	if err != nil || t == nil {
 		return &Attributes{}, err
@@ -50,9 +50,9 @@ func (h *History) Attributes(commit string) (*Attributes, error) {
 
 // attributeFiles lists the .gitattributes of a tree, those of outer folders
 // first: what is further in has the last word.
-func (h *History) attributeFiles(t *object.Tree) ([]string, error) {
+func (h *Revisions) attributeFiles(t *gitobject.Tree) ([]string, error) {
 	var files []string
-	w := object.NewTreeWalker(t, true, nil)
+	w := gitobject.NewTreeWalker(t, true, nil)
 	defer w.Close()
 	for {
 		name, e, err := w.Next()

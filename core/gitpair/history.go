@@ -1,435 +1,166 @@
 package gitpair
 
 import (
+	"bytes"
+	"container/heap"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"path/filepath"
+	"maps"
 	"slices"
-	"strings"
-	"time"
 
-	"github.com/go-git/go-git/v5"
-	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
-	"github.com/go-git/go-git/v5/storage/filesystem"
+	"github.com/mlvc/mlvc/objects"
 )
 
-// ErrNoGitHistory is for a folder that is in no git work tree.
-var ErrNoGitHistory = errors.New("not in a git work tree")
-
-// History reads the commits, trees and blobs of a git repository. It changes
-// nothing, and takes no lock. Not safe for concurrent use.
+// History is what the pointers in git's history name: everything that is
+// reached from a ref, a stash, a reflog, HEAD and what git keeps beside it
+// while it merges or rebases, in every work tree, and what is staged.
 type History struct {
-	repo    *git.Repository
-	root    string
-	common  string
-	shallow map[plumbing.Hash]bool
+	graph  *graph
+	named  []string     // commits of git reached from branches, tags and remotes, and HEAD; parents first
+	others []string     // those reached only from stashes, reflogs and the like
+	loose  []objects.ID // named by what no commit of git holds: indexes, trees of merges
+	first  map[objects.ID]string
 }
 
-// HistoryCommit is a git commit. Text is as git has it, in whatever encoding.
-type HistoryCommit struct {
-	ID      string // 40 hexadecimal digits
-	Parents []string
-	Author  string
-	Email   string
-	Time    time.Time // when it was authored
-	Message string
-}
-
-// HistoryRef is a branch or a tag, and the commit that it leads to.
-type HistoryRef struct {
-	Name   string // without refs/heads/ and the like
-	Tag    bool
-	Commit string
-}
-
-// HistoryFile is a file of a git tree: its blob.
-type HistoryFile struct {
-	Blob string
-	Exec bool
-	Link bool // a symbolic link
-}
-
-// OpenHistory opens the repository whose work tree dir (absolute) is in, also
-// from a linked work tree.
-func OpenHistory(dir string) (*History, error) {
-	repo, err := git.PlainOpenWithOptions(dir, &git.PlainOpenOptions{DetectDotGit: true, EnableDotGitCommonDir: true})
-	if errors.Is(err, git.ErrRepositoryNotExists) {
-		return nil, fmt.Errorf("%w: neither %s nor a folder above it has a .git", ErrNoGitHistory, dir)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open the git repository of %s: %w", dir, err)
-	}
-	work, err := repo.Worktree()
-	if errors.Is(err, git.ErrIsBareRepository) {
-		return nil, fmt.Errorf("%w: the git repository of %s is bare", ErrNoGitHistory, dir)
-	}
+// History reads the history. cacheFile remembers it, so that each commit of
+// git is read once; it may be missing or damaged, and empty means none.
+// In a shallow clone the history ends at its boundary.
+func (r *Repo) History(ctx context.Context, cacheFile string) (*History, error) {
+	g := r.loadGraph(cacheFile)
+	tips, err := r.tips(ctx)
 	if err != nil {
 		return nil, err
 	}
-	h := &History{repo: repo, root: work.Filesystem.Root(), shallow: make(map[plumbing.Hash]bool)}
-	if h.common, err = commonDir(repo); err != nil {
-		return nil, err
-	}
-	cut, err := repo.Storer.Shallow()
-	for _, id := range cut {
-		h.shallow[id] = true
-	}
-	return h, err
-}
-
-// commonDir is the .git that all linked work trees share.
-func commonDir(repo *git.Repository) (string, error) {
-	s, ok := repo.Storer.(*filesystem.Storage)
-	if !ok {
-		return "", errors.New("the git repository is not in files")
-	}
-	dir := s.Filesystem().Root()
-	f, err := s.Filesystem().Open("commondir")
-	if err != nil {
-		// Where there is no such file, or none that can be read, the folder
-		// is the common one itself.
-		return dir, nil //nolint:nilerr // see above
-	}
-	defer f.Close() //nolint:errcheck // it was only read
-	text, err := io.ReadAll(io.LimitReader(f, 64<<10))
-	if err != nil {
-		return "", err
-	}
-	common := strings.TrimSpace(string(text))
-	if !filepath.IsAbs(common) {
-		common = filepath.Join(dir, common)
-	}
-	return common, nil
-}
-
-
-// Root is the folder of the work tree.
-func (h *History) Root() string { return h.root }
-
-// CommonDir is the folder of the git repository itself.
-func (h *History) CommonDir() string { return h.common }
-
-// Setting returns a value of the repository's own configuration, such as
-// ("remote", "origin", "url"), or "". The user's and the system's are not
-// looked at.
-func (h *History) Setting(section, subsection, key string) string {
-	cfg, err := h.repo.Config()
-	if err != nil || cfg.Raw == nil {
-		return ""
-	}
-	s := cfg.Raw.Section(section)
-	if subsection == "" {
-		return s.Option(key)
-	}
-	return s.Subsection(subsection).Option(key)
-}
-
-// RemoteURLs are the URLs of all remotes, sorted.
-func (h *History) RemoteURLs() []string {
-	cfg, err := h.repo.Config()
-	if err != nil {
-		return nil
-	}
-	var urls []string
-	for _, r := range cfg.Remotes {
-		urls = append(urls, r.URLs...)
-	}
-	slices.Sort(urls)
-	return slices.Compact(urls)
-}
-
-// Head returns the branch that HEAD is on, "" when it is detached, and its
-// commit, "" on a branch without commits.
-func (h *History) Head() (branch, commit string, err error) {
-	ref, err := h.repo.Storer.Reference(plumbing.HEAD)
-	if err != nil {
-		return "", "", fmt.Errorf("git's HEAD: %w", err)
-	}
-	if ref.Type() == plumbing.SymbolicReference {
-		branch = ref.Target().Short()
-	}
-	at, err := h.repo.Head()
-	if errors.Is(err, plumbing.ErrReferenceNotFound) {
-		return branch, "", nil
-	}
-	if err != nil {
-		return "", "", fmt.Errorf("git's HEAD: %w", err)
-	}
-	return branch, at.Hash().String(), nil
-}
-
-// Refs returns all branches and tags, sorted by name, branches first. A branch
-// that only a remote has counts as one of that name, as git switch has it; if
-// several remotes have it, the first by name. Tags of what is no commit are
-// left out.
-func (h *History) Refs() ([]HistoryRef, error) {
-	all, err := h.repo.References()
+	h := &History{graph: g, loose: tips.loose}
+	refs, err := g.extend(ctx, tips.refs, strict)
 	if err != nil {
 		return nil, err
 	}
-	defer all.Close()
-	var local, remote, tags []HistoryRef
-	err = all.ForEach(func(ref *plumbing.Reference) error {
-		name := ref.Name()
-		if ref.Type() != plumbing.HashReference || !name.IsBranch() && !name.IsRemote() && !name.IsTag() {
-			return nil
-		}
-		commit, ok, err := h.peel(ref.Hash())
-		if err != nil || !ok {
-			return err
-		}
-		r := HistoryRef{Name: name.Short(), Commit: commit, Tag: name.IsTag()}
-		switch {
-		case r.Tag:
-			tags = append(tags, r)
-		case name.IsBranch():
-			local = append(local, r)
-		default:
-			remote = append(remote, r)
-		}
-		return nil
-	})
+	others, err := g.extend(ctx, tips.others, lenient)
 	if err != nil {
-		return nil, fmt.Errorf("git's branches and tags: %w", err)
+		return nil, err
 	}
-	byName := func(a, b HistoryRef) int { return strings.Compare(a.Name, b.Name) }
-	slices.SortFunc(remote, byName)
-	for _, r := range remote {
-		_, r.Name, _ = strings.Cut(r.Name, "/")
-		if !slices.ContainsFunc(local, func(l HistoryRef) bool { return l.Name == r.Name }) {
-			local = append(local, r)
-		}
-	}
-	slices.SortFunc(local, byName)
-	slices.SortFunc(tags, byName)
-	return append(local, tags...), nil
-}
-
-// peel follows annotated tags to a commit; ok is false if there is none.
-func (h *History) peel(id plumbing.Hash) (commit string, ok bool, err error) {
-	for range 10 {
-		tag, err := h.repo.TagObject(id)
-		if errors.Is(err, plumbing.ErrObjectNotFound) {
-			break
-		}
-		if err != nil {
-			return "", false, err
-		}
-		id = tag.Target
-	}
-	_, err = h.repo.CommitObject(id)
-	if errors.Is(err, plumbing.ErrObjectNotFound) {
-		return "", false, nil
-	}
-	return id.String(), err == nil, err
-}
-
-// Walk returns the commits that tips reach, each once, parents before their
-// children and first parents' histories first. Memory is some hundred bytes a
-// commit.
-func (h *History) Walk(ctx context.Context, tips []string) ([]string, error) {
-	var order []string
+	r.saveGraph(cacheFile, g)
 	seen := make(map[string]bool)
-	type visit struct {
-		id      string
-		parents []string
-	}
-	var stack []visit
-	enter := func(id string) error {
-		if seen[id] {
-			return nil
-		}
-		seen[id] = true
-		c, err := h.Commit(id)
-		if err != nil {
-			return err
-		}
-		stack = append(stack, visit{id, c.Parents})
-		return ctx.Err()
-	}
-	for _, tip := range tips {
-		if err := enter(tip); err != nil {
+	h.named = g.order(refs, seen)
+	h.others = g.order(others, seen)
+	for _, id := range tips.trees {
+		names, err := g.namesOf(ctx, id)
+		if err != nil && !errors.Is(err, ErrMissing) {
 			return nil, err
 		}
-		for len(stack) > 0 {
-			top := &stack[len(stack)-1]
-			if len(top.parents) == 0 {
-				order = append(order, top.id)
-				stack = stack[:len(stack)-1]
-				continue
-			}
-			next := top.parents[0]
-			top.parents = top.parents[1:]
-			if err := enter(next); err != nil {
-				return nil, err
+		for _, n := range names {
+			h.loose = append(h.loose, n.Commit)
+		}
+	}
+	return h, nil
+}
+
+// Commits returns how many commits of git were looked at.
+func (h *History) Commits() int { return len(h.named) + len(h.others) }
+
+// NamedCommits returns every commit of mlvc that a pointer names, sorted:
+// those of every dataset of the repository, and of text that is no valid
+// pointer but names a commit as one does.
+func (h *History) NamedCommits() []objects.ID {
+	set := make(map[objects.ID]bool)
+	for _, id := range h.loose {
+		set[id] = true
+	}
+	used := make(map[int]bool)
+	for _, hash := range slices.Concat(h.named, h.others) {
+		used[h.graph.commits[hash].set] = true
+	}
+	for s := range used {
+		for _, n := range h.graph.sets[s] {
+			set[n.Commit] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(set), func(a, b objects.ID) int { return bytes.Compare(a[:], b[:]) })
+}
+
+// FirstNaming returns the commit of git, in hexadecimal, that goes with a
+// commit of mlvc: the first whose pointer names it. None of its ancestors
+// names it; of several the oldest by its committer's time. One that a branch,
+// a tag or a remote reaches goes before all others. ok is false if none does.
+func (h *History) FirstNaming(id objects.ID) (hash string, ok bool) {
+	if h.first == nil {
+		h.first = make(map[objects.ID]string)
+		for _, hash := range slices.Concat(h.named, h.others) {
+			for _, n := range h.graph.names(hash) {
+				if _, ok := h.first[n.Commit]; !ok {
+					h.first[n.Commit] = fmt.Sprintf("%x", hash)
+				}
 			}
 		}
 	}
-	return order, nil
+	hash, ok = h.first[id]
+	return hash, ok
 }
 
-// Commit reads a commit. One at which a shallow clone was cut has no parents.
-func (h *History) Commit(id string) (HistoryCommit, error) {
-	c, err := h.commit(id)
-	if err != nil {
-		return HistoryCommit{}, err
-	}
-	hc := HistoryCommit{
-		ID: id, Author: c.Author.Name, Email: c.Author.Email, Time: c.Author.When, Message: c.Message,
-	}
-	if !h.shallow[c.Hash] {
-		for _, p := range c.ParentHashes {
-			hc.Parents = append(hc.Parents, p.String())
-		}
-	}
-	return hc, nil
-}
-
-func (h *History) commit(id string) (*object.Commit, error) {
-	c, err := h.repo.CommitObject(plumbing.NewHash(id))
-	if err != nil {
-		return nil, fmt.Errorf("git commit %s: %w", id, err)
-	}
-	return c, nil
-}
-
-// tree returns the tree of a commit; nil for "".
-func (h *History) tree(commit string) (*object.Tree, error) {
-	if commit == "" {
-		return nil, nil
-	}
-	c, err := h.commit(commit)
-	if err != nil {
-		return nil, err
-	}
-	t, err := c.Tree()
-	if err != nil {
-		return nil, fmt.Errorf("tree of git commit %s: %w", commit, err)
-	}
-	return t, nil
-}
-
-// File returns what a commit has at a path, '/'-separated; ok is false if it
-// has no file there.
-func (h *History) File(commit, path string) (f HistoryFile, ok bool, err error) {
-	t, err := h.tree(commit)
-	if err != nil || t == nil {
-		return HistoryFile{}, false, err
-	}
-	e, err := t.FindEntry(path)
-	if errors.Is(err, object.ErrEntryNotFound) || errors.Is(err, object.ErrDirectoryNotFound) {
-		return HistoryFile{}, false, nil
-	}
-	if err != nil {
-		return HistoryFile{}, false, fmt.Errorf("%s in git commit %s: %w", path, commit, err)
-	}
-	return fileOf(*e), isFile(*e), nil
-}
-
-func fileOf(e object.TreeEntry) HistoryFile {
-	return HistoryFile{Blob: e.Hash.String(), Exec: e.Mode == filemode.Executable, Link: e.Mode == filemode.Symlink}
-}
-
-func isFile(e object.TreeEntry) bool {
-	return e.Mode == filemode.Regular || e.Mode == filemode.Executable || e.Mode == filemode.Deprecated || e.Mode == filemode.Symlink
-}
-
-// Diff calls fn for every file that differs between two commits ("": nothing
-// at all), nil where a side has none, in no certain order. Folders that both
-// have alike are not read.
-func (h *History) Diff(ctx context.Context, from, to string, fn func(path string, old, new *HistoryFile) error) error {
-	a, err := h.tree(from)
-	if err != nil {
-		return err
-	}
-	b, err := h.tree(to)
-	if err != nil {
-		return err
-	}
-	return h.diff(ctx, "", a, b, fn)
-}
-
-func (h *History) diff(ctx context.Context, prefix string, a, b *object.Tree, fn func(string, *HistoryFile, *HistoryFile) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	sides := make(map[string][2]*object.TreeEntry)
-	for i, t := range []*object.Tree{a, b} {
-		if t == nil {
+// order returns the commits reached from tips and not yet in seen, parents
+// before children and otherwise by time. It adds them to seen.
+func (g *graph) order(tips []string, seen map[string]bool) []string {
+	children := make(map[string][]string)
+	waits := make(map[string]int) // parents to come first
+	ready := &byTime{graph: g}
+	stack := slices.Clone(tips)
+	for len(stack) > 0 {
+		hash := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		c, held := g.commits[hash]
+		if !held || seen[hash] {
 			continue
 		}
-		for j := range t.Entries {
-			e := &t.Entries[j]
-			both := sides[e.Name]
-			both[i] = e
-			sides[e.Name] = both
+		seen[hash] = true
+		waits[hash] = 0
+		for _, p := range c.parents {
+			children[p] = append(children[p], hash)
+			stack = append(stack, p)
 		}
 	}
-	for name, both := range sides {
-		if both[0] != nil && both[1] != nil && both[0].Hash == both[1].Hash && both[0].Mode == both[1].Mode {
-			continue
-		}
-		if err := h.diffEntry(ctx, prefix+name, both, fn); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (h *History) diffEntry(ctx context.Context, path string, both [2]*object.TreeEntry, fn func(string, *HistoryFile, *HistoryFile) error) error {
-	var files [2]*HistoryFile
-	var trees [2]*object.Tree
-	for i, e := range both {
-		switch {
-		case e == nil:
-		case e.Mode == filemode.Dir:
-			t, err := h.repo.TreeObject(e.Hash)
-			if err != nil {
-				return fmt.Errorf("git tree of %s: %w", path, err)
+	for p, list := range children {
+		if _, ours := waits[p]; ours {
+			for _, child := range list {
+				waits[child]++
 			}
-			trees[i] = t
-		case isFile(*e):
-			f := fileOf(*e)
-			files[i] = &f
 		}
 	}
-	if files[0] != nil || files[1] != nil {
-		if err := fn(path, files[0], files[1]); err != nil {
-			return err
+	for hash, n := range waits {
+		if n == 0 {
+			ready.list = append(ready.list, hash)
 		}
 	}
-	if trees[0] == nil && trees[1] == nil {
-		return nil
+	heap.Init(ready)
+	out := make([]string, 0, len(waits))
+	for ready.Len() > 0 {
+		hash := heap.Pop(ready).(string)
+		out = append(out, hash)
+		for _, child := range children[hash] {
+			if waits[child]--; waits[child] == 0 {
+				heap.Push(ready, child)
+			}
+		}
 	}
-	return h.diff(ctx, path+"/", trees[0], trees[1], fn)
+	return out
 }
 
-// BlobSize returns the bytes that a blob has.
-func (h *History) BlobSize(id string) (int64, error) {
-	n, err := h.repo.Storer.EncodedObjectSize(plumbing.NewHash(id))
-	if err != nil {
-		return 0, fmt.Errorf("git blob %s: %w", id, err)
-	}
-	return n, nil
+// byTime is a heap of commits, the oldest first.
+type byTime struct {
+	graph *graph
+	list  []string
 }
 
-// Blob reads a blob of at most max bytes; a larger one is an error.
-func (h *History) Blob(id string, max int64) ([]byte, error) {
-	b, err := h.repo.BlobObject(plumbing.NewHash(id))
-	if err != nil {
-		return nil, fmt.Errorf("git blob %s: %w", id, err)
-	}
-	if b.Size > max {
-		return nil, fmt.Errorf("git blob %s has %d bytes, more than %d", id, b.Size, max)
-	}
-	r, err := b.Reader()
-	if err != nil {
-		return nil, fmt.Errorf("git blob %s: %w", id, err)
-	}
-	defer r.Close() //nolint:errcheck // it was only read
-	return io.ReadAll(r)
+func (b *byTime) Len() int { return len(b.list) }
+func (b *byTime) Less(i, j int) bool {
+	s, t := b.graph.commits[b.list[i]].time, b.graph.commits[b.list[j]].time
+	return s < t || s == t && b.list[i] < b.list[j]
+}
+func (b *byTime) Swap(i, j int) { b.list[i], b.list[j] = b.list[j], b.list[i] }
+func (b *byTime) Push(x any)    { b.list = append(b.list, x.(string)) }
+func (b *byTime) Pop() any {
+	last := b.list[len(b.list)-1]
+	b.list = b.list[:len(b.list)-1]
+	return last
 }

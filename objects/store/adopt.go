@@ -113,13 +113,7 @@ func (s *Store) adopt(ctx context.Context, id objects.ID) error {
 	}); err != nil {
 		return err
 	}
-	// The number is taken before any record names it.
-	if err := s.opt.DB.Update(ctx, func(w kv.Writer) error {
-		if err := w.Set(nextKey, binary.BigEndian.AppendUint32(nil, n+1)); err != nil {
-			return err
-		}
-		return w.Set(numberKey(n), append([]byte(nil), id[:]...))
-	}); err != nil {
+	if err := s.takeNumber(ctx, n, id); err != nil {
 		return err
 	}
 	next, stop := iter.Pull2(s.records(ctx, r, n))
@@ -147,6 +141,16 @@ func (s *Store) adopt(ctx context.Context, id objects.ID) error {
 		}
 	}
 	return nil
+}
+
+// takeNumber gives a pack the next number, before any record names it.
+func (s *Store) takeNumber(ctx context.Context, n uint32, id objects.ID) error {
+	return s.opt.DB.Update(ctx, func(w kv.Writer) error {
+		if err := w.Set(nextKey, binary.BigEndian.AppendUint32(nil, n+1)); err != nil {
+			return err
+		}
+		return w.Set(numberKey(n), append([]byte(nil), id[:]...))
+	})
 }
 
 type dbRecord struct{ key, value []byte }

@@ -82,6 +82,9 @@ func (l *Live) AddChunk(id objects.ID) { l.chunks.add(binary.LittleEndian.Uint64
 // Len returns how many objects there are.
 func (l *Live) Len() int { return len(l.meta) + l.chunks.count }
 
+// LenMeta returns how many of them are metadata objects.
+func (l *Live) LenMeta() int { return len(l.meta) }
+
 func (l *Live) has(id objects.ID) bool {
 	return l.meta[id] || l.chunks.has(binary.LittleEndian.Uint64(id[:]))
 }

@@ -56,6 +56,8 @@ func (osFS) Remove(name string) error { return mapError(os.Remove(name)) }
 
 func (osFS) Rename(oldname, newname string) error { return mapError(rename(oldname, newname)) }
 
+func (osFS) RenameNew(oldname, newname string) error { return mapError(renameNew(oldname, newname)) }
+
 func (osFS) Symlink(target, name string) error { return mapError(os.Symlink(target, name)) }
 
 func (osFS) Readlink(name string) (string, error) { return os.Readlink(name) }

@@ -25,6 +25,10 @@ func futimes(fd int, mtime time.Time) error {
 	return retry(func() error { return unix.Futimes(fd, []unix.Timeval{tv, tv}) })
 }
 
+func renameNoReplace(oldname, newname string) error {
+	return unix.RenamexNp(oldname, newname, unix.RENAME_EXCL)
+}
+
 // fsync also makes the drive write its cache, which fsync does not here.
 func fsync(fd int) error {
 	_, err := unix.FcntlInt(uintptr(fd), unix.F_FULLFSYNC, 0)

@@ -31,6 +31,10 @@ func futimes(fd int, mtime time.Time) error {
 	})
 }
 
+func renameNoReplace(oldname, newname string) error {
+	return unix.Renameat2(unix.AT_FDCWD, oldname, unix.AT_FDCWD, newname, unix.RENAME_NOREPLACE)
+}
+
 func fsync(fd int) error { return unix.Fsync(fd) }
 
 func syncFS(name string) error {

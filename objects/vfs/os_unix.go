@@ -4,6 +4,7 @@ package vfs
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"time"
@@ -20,6 +21,46 @@ func isNoSpace(err error) bool {
 }
 
 func rename(oldname, newname string) error { return os.Rename(oldname, newname) }
+
+func renameNew(oldname, newname string) error {
+	err := retry(func() error { return renameNoReplace(oldname, newname) })
+	if err == unix.EINVAL || isUnsupported(err) {
+		err = linkNew(oldname, newname)
+	}
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: oldname, New: newname, Err: err}
+	}
+	return nil
+}
+
+// isUnsupported reports whether the system, or the file system, has no such
+// call.
+func isUnsupported(err error) bool {
+	return err == unix.ENOSYS || err == unix.ENOTSUP || err == unix.EOPNOTSUPP
+}
+
+// linkNew gives a file a new name by a hard link. A network file system may
+// repeat a request whose answer it lost, and then say that newname exists: if
+// that is this very file, the first one did it.
+func linkNew(oldname, newname string) error {
+	err := retry(func() error { return unix.Link(oldname, newname) })
+	if err == unix.EEXIST && oldname != newname && sameFile(oldname, newname) {
+		err = nil
+	}
+	if err == unix.EPERM || isUnsupported(err) { // EPERM is what Linux says on FAT
+		return fmt.Errorf("%w: neither a rename that replaces nothing nor a hard link (%w)", errors.ErrUnsupported, err)
+	}
+	if err != nil {
+		return err
+	}
+	_ = unix.Unlink(oldname) // newname is made; what stays is a temporary name
+	return nil
+}
+
+func sameFile(a, b string) bool {
+	var sa, sb unix.Stat_t
+	return unix.Lstat(a, &sa) == nil && unix.Lstat(b, &sb) == nil && sa.Dev == sb.Dev && sa.Ino == sb.Ino
+}
 
 func (osFS) Lstat(name string) (Stat, error) {
 	var st unix.Stat_t

@@ -90,10 +90,16 @@ func createFile(name string, flag int, perm fs.FileMode) (windows.Handle, error)
 	return windows.CreateFile(path, access, share, nil, create, attrs, 0)
 }
 
-// rename writes through, so that the new name is durable when it returns, and
+func rename(oldname, newname string) error {
+	return move(oldname, newname, windows.MOVEFILE_REPLACE_EXISTING)
+}
+
+func renameNew(oldname, newname string) error { return move(oldname, newname, 0) }
+
+// move writes through, so that the new name is durable when it returns, and
 // repeats for two seconds while another program, such as a virus scanner,
 // holds the target.
-func rename(oldname, newname string) error {
+func move(oldname, newname string, flags uint32) error {
 	from, err := windows.UTF16PtrFromString(oldname)
 	if err != nil {
 		return &os.LinkError{Op: "rename", Old: oldname, New: newname, Err: err}
@@ -102,9 +108,8 @@ func rename(oldname, newname string) error {
 	if err != nil {
 		return &os.LinkError{Op: "rename", Old: oldname, New: newname, Err: err}
 	}
-	const flags = windows.MOVEFILE_REPLACE_EXISTING | windows.MOVEFILE_WRITE_THROUGH
 	for pause := time.Millisecond; ; pause *= 2 {
-		err = windows.MoveFileEx(from, to, flags)
+		err = windows.MoveFileEx(from, to, flags|windows.MOVEFILE_WRITE_THROUGH)
 		if err == nil {
 			return nil
 		}

@@ -27,6 +27,12 @@ type FS interface {
 	Remove(name string) error
 	// Rename replaces newname atomically if it exists and is a file.
 	Rename(oldname, newname string) error
+	// RenameNew renames a file unless newname exists: of several callers, on
+	// whatever machine, exactly one gets the name, and the others an error that
+	// is fs.ErrExist. Where the file system has no such rename, it is done
+	// by a hard link: then oldname may stay beside newname if it cannot be
+	// removed. errors.ErrUnsupported where it has neither.
+	RenameNew(oldname, newname string) error
 	Symlink(target, name string) error
 	Readlink(name string) (string, error)
 	Chmod(name string, perm fs.FileMode) error

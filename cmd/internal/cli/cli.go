@@ -121,7 +121,7 @@ func (a *app) prepare(*cobra.Command, []string) error {
 func (a *app) coreEnv(who signer) core.Env {
 	return core.Env{
 		FS: a.env.FS, Now: a.env.Now, Who: who(), Command: commandLine(a.args),
-		Wait: a.flags.wait, Events: a.events,
+		Wait: a.flags.wait, Events: a.events, OpenBucket: a.openBucket,
 	}
 }
 

@@ -16,7 +16,8 @@ the rules of the dataset are in mlvc.toml, which is.
   user.name           who signs commits made here
   user.email
   gc.keep_days        what operations younger than this reach is kept (default 30)
-  gc.grace_minutes    the least time between marking and deleting (default 60)`,
+  gc.grace_minutes    the least time between marking and deleting (default 60)
+  remote.NAME.url     where a remote is ("mlvc remote add" writes it)`,
 		example: `
 mlvc config                          # all that is set
 mlvc config user.name "Ada Lovelace" # set one

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/mlvc/mlvc/core"
@@ -14,6 +15,7 @@ import (
 	"github.com/mlvc/mlvc/objects/kv"
 	"github.com/mlvc/mlvc/objects/vfs"
 	"github.com/mlvc/mlvc/refs"
+	"github.com/mlvc/mlvc/remote"
 )
 
 // failure is an error as it is told: the one place where a code, a hint and an
@@ -70,7 +72,7 @@ func (f failure) print(t *text) {
 // explain finds out what to say of an error.
 func explain(err error) failure {
 	for _, group := range []func(error) (failure, bool){
-		explainCall, explainRefusal, explainMove, explainImport, explainName, explainRepository, explainSystem,
+		explainCall, explainShare, explainRefusal, explainMove, explainImport, explainName, explainRepository, explainSystem,
 	} {
 		if f, ok := group(err); ok {
 			if f.Message == "" {
@@ -148,6 +150,13 @@ func explainMove(err error) (failure, bool) {
 	if e, ok := errors.AsType[*core.ConflictError](err); ok {
 		return explainConflicts(e), true
 	}
+	if e, ok := errors.AsType[*core.OutsideError](err); ok {
+		return failure{
+			Code: "outside_part", Paths: quotedAll(e.Paths), Exit: ExitRefused,
+			Message: "the files are a part of the dataset (" + partText(e.Part) + "), and nothing of it is there:",
+			Hint:    `"mlvc checkout --add-path GLOB" takes more into the part, "mlvc checkout --all" everything; --into DIR writes them elsewhere`,
+		}, true
+	}
 	if e, ok := errors.AsType[*core.UnmergedError](err); ok {
 		return failure{
 			Code: "unmerged", Exit: ExitRefused,
@@ -171,6 +180,115 @@ func explainMove(err error) (failure, bool) {
 		return failure{Code: "not_forward", Hint: "leave out --ff-only to make a merge commit", Exit: ExitRefused}, true
 	}
 	return failure{}, false
+}
+
+// explainShare is for remotes.
+func explainShare(err error) (failure, bool) {
+	if e, ok := errors.AsType[*core.RejectedError](err); ok {
+		return explainRejected(e), true
+	}
+	if e, ok := errors.AsType[*core.PartedError](err); ok {
+		f := failure{
+			Code: "parted", Exit: ExitRefused, Hint: "what was fetched is here: mlvc merge " + e.Tracking,
+			Message: e.Branch + " cannot simply move forward: it has commits that " + e.Tracking + " does not contain",
+		}
+		if errors.Is(err, core.ErrUnrelated) {
+			f.Message = e.Branch + " and " + e.Tracking + " have no commit in common"
+			f.Hint = "check that it is the right remote; mlvc merge --unrelated " + e.Tracking + " merges all the same"
+		}
+		return f, true
+	}
+	if e, ok := errors.AsType[*core.NoRemoteError](err); ok {
+		hint := `note one with "mlvc remote add origin PATH"`
+		if len(e.Known) > 0 {
+			hint = "there is: " + strings.Join(e.Known, ", ") + `; "mlvc remote add NAME PATH" notes another one`
+		}
+		return failure{Code: "no_remote", Hint: hint, Exit: ExitNotFound}, true
+	}
+	if e, ok := errors.AsType[*core.RemoteExistsError](err); ok {
+		return failure{Code: "remote_exists", Hint: "choose another name, or change it: mlvc config remote." + e.Name + ".url URL", Exit: ExitRefused}, true
+	}
+	if _, ok := errors.AsType[*core.SecretError](err); ok {
+		return failure{Code: "secret", Hint: "leave the password out of the URL", Exit: ExitUsage}, true
+	}
+	if _, ok := errors.AsType[*core.RemoteNeededError](err); ok {
+		return failure{Code: "remote_needed", Hint: `bring them first with "mlvc fetch --contents"`, Exit: ExitRefused}, true
+	}
+	if _, ok := errors.AsType[*core.NothingThereError](err); ok {
+		return failure{Code: "nothing_there", Hint: `check the path; to share a repository, go into it: "mlvc remote add origin PLACE", then "mlvc push"; that PLACE can be cloned`, Exit: ExitNotFound}, true
+	}
+	if e, ok := errors.AsType[*core.NotEmptyError](err); ok {
+		hint := "choose a folder that is empty or not there"
+		if e.Unfinished != "" {
+			hint = "finish it by the command that began it, or delete the folder"
+		}
+		return failure{Code: "not_empty", Hint: hint, Exit: ExitRefused}, true
+	}
+	if e, ok := errors.AsType[*core.NotThereError](err); ok {
+		return failure{Code: "no_name", Hint: fmt.Sprintf(`"mlvc fetch %s --dry-run" lists what is new there; the first push of a branch makes it`, e.Remote), Exit: ExitNotFound}, true
+	}
+	if _, ok := errors.AsType[*schemeError](err); ok {
+		return failure{Code: "unknown_place", Hint: "use the path of a folder, or file:///PATH", Exit: ExitUsage}, true
+	}
+	return explainReach(err)
+}
+
+// explainReach is for remotes that cannot be reached, or lack something.
+func explainReach(err error) (failure, bool) {
+	if _, ok := errors.AsType[*core.NotHereError](err); ok {
+		return failure{Code: "not_here", Hint: "nothing was touched; make the remote reachable and run it again", Exit: ExitError}, true
+	}
+	if e, ok := errors.AsType[*remote.NotHeldError](err); ok {
+		return failure{Code: "not_held", Hint: "object " + e.ID.Short() + ` is neither here nor there; push from a repository that has all contents, or bring them first ("mlvc fetch --contents")`, Exit: ExitRefused}, true
+	}
+	if e, ok := errors.AsType[*core.LostPlaceError](err); ok {
+		return failure{Code: "lost_place", Hint: "check that the disk or share is mounted; to begin anew there: mlvc remote remove " + e.Remote + ", and add it again", Exit: ExitRefused}, true
+	}
+	if _, ok := errors.AsType[*core.PlaceError](err); ok {
+		return failure{Code: "unreachable", Hint: `check that the disk or share is there; "mlvc remote" lists where remotes are`, Exit: ExitError}, true
+	}
+	return failure{}, false
+}
+
+func explainRejected(e *core.RejectedError) failure {
+	f := failure{
+		Code: "rejected", Exit: ExitRefused,
+		Message: fmt.Sprintf("remote %s refuses %s; nothing there was changed:", e.Remote, plural(int64(len(e.Names)), "name")),
+	}
+	var hints []string
+	hint := func(text string) {
+		if !slices.Contains(hints, text) {
+			hints = append(hints, text)
+		}
+	}
+	for _, n := range e.Names {
+		seen := e.Remote + "/" + n.Name
+		line := n.Name + ": "
+		switch n.Why {
+		case core.WhyParted:
+			line += "the remote is at " + n.Remote.Short() + ", which has commits that " + n.Local.Short() + " does not contain"
+			if n.Known {
+				hint("merge what the remote has (mlvc merge " + seen + "), then push again")
+			} else {
+				hint(`bring what the remote has ("mlvc pull", or "mlvc fetch" and "mlvc merge ` + seen + `"), then push again`)
+			}
+		case core.WhyUnrelated:
+			line += "the remote is at " + n.Remote.Short() + ", which has no commit in common with " + n.Local.Short()
+			hint("check that it is the right remote; push under another name, or to another place")
+		case core.WhyExists:
+			line += "the remote has another one, at " + n.Remote.Short()
+			hint("tags are for good: choose another name, or delete it there first (mlvc push " + e.Remote + " --delete " + n.Name + ")")
+		default:
+			line += "the remote is not where it was seen"
+			if !n.Remote.IsZero() {
+				line += ", but at " + n.Remote.Short()
+			}
+			hint("look at what came there: mlvc fetch " + e.Remote + ", then mlvc log " + seen)
+		}
+		f.Paths = append(f.Paths, line)
+	}
+	f.Hint = strings.Join(hints, "; ")
+	return f
 }
 
 func explainObstacles(e *core.ObstaclesError) failure {
@@ -253,6 +371,9 @@ func explainName(err error) (failure, bool) {
 	}
 	if _, ok := errors.AsType[*core.NoPathError](err); ok {
 		return failure{Code: "no_path", Hint: "check the path; paths are relative to the current folder, or to what -C says", Exit: ExitNotFound}, true
+	}
+	if _, ok := errors.AsType[*worktree.PatternError](err); ok {
+		return failure{Code: "bad_pattern", Hint: "write names between slashes; ? * and […] stand for what is in a name, ** for any folders", Exit: ExitUsage}, true
 	}
 	if _, ok := errors.AsType[*core.FolderError](err); ok {
 		return failure{Code: "folder", Hint: `name a file; "mlvc ls REV PATH" lists the folder`, Exit: ExitUsage}, true

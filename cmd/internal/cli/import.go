@@ -63,7 +63,9 @@ mlvc import ` + tool + ` --allow-missing --json`,
 			opt.Store = filepath.Join(a.dir, opt.Store)
 		}
 		opt.Missing = func(g core.ImportGap) error {
-			return a.out.answer(g, func(t *text) { t.line("%s %s in git commit %.10s: %s", t.paint(red, "missing:"), quoted(g.Path), g.Revision, g.Why) })
+			return a.out.answer(g, func(t *text) {
+				t.line("%s %s in git commit %.10s: %s", t.paint(red, "missing:"), quoted(g.Path), g.Revision, g.Why)
+			})
 		}
 		res, err := core.Import(cmd.Context(), a.coreEnv(func() signature { return a.signature(cmd.Context()) }), opt)
 		a.events.end()
@@ -101,7 +103,7 @@ func printImport(t *text, res core.ImportResult) {
 
 // explainImport is for projects of other tools.
 func explainImport(err error) (failure, bool) {
-	if errors.Is(err, gitpair.ErrNoGitHistory) {
+	if errors.Is(err, gitpair.ErrNoRepository) {
 		return failure{Code: "no_git", Hint: "go into the project, or name it with -C DIR", Exit: ExitNotFound}, true
 	}
 	if e, ok := errors.AsType[*core.ImportMissingError](err); ok {

@@ -13,6 +13,7 @@ const (
 	groupWork  = "work"
 	groupLook  = "look"
 	groupMove  = "move"
+	groupShare = "share"
 	groupCare  = "care"
 	groupHelp  = "help"
 )
@@ -22,6 +23,7 @@ var groups = []*cobra.Group{
 	{ID: groupWork, Title: "Record the dataset"},
 	{ID: groupLook, Title: "Look at what there is"},
 	{ID: groupMove, Title: "Go to another state, and back"},
+	{ID: groupShare, Title: "Share it"},
 	{ID: groupCare, Title: "Keep it well"},
 	{ID: groupHelp, Title: "Find out more"},
 }
@@ -50,11 +52,12 @@ func (a *app) root() *cobra.Command {
 	a.globals(root)
 	root.AddGroup(groups...)
 	root.AddCommand(
-		a.initCommand(), a.importCommand(), a.configCommand(),
+		a.initCommand(), a.importCommand(), a.cloneCommand(), a.configCommand(),
 		a.statusCommand(), a.commitCommand(),
 		a.diffCommand(), a.logCommand(), a.showCommand(), a.lsCommand(), a.catCommand(), a.duCommand(), a.hashCommand(),
 		a.checkoutCommand(), a.switchCommand(), a.restoreCommand(), a.branchCommand(), a.tagCommand(),
 		a.mergeCommand(), a.undoCommand(), a.opCommand(),
+		a.remoteCommand(), a.pushCommand(), a.pullCommand(), a.fetchCommand(),
 		a.verifyCommand(), a.gcCommand(), a.doctorCommand(),
 		a.completionCommand(), a.manCommand(),
 	)

@@ -166,6 +166,13 @@ func (f *FS) Rename(oldname, newname string) error {
 	return f.inner.Rename(oldname, newname)
 }
 
+func (f *FS) RenameNew(oldname, newname string) error {
+	if err := f.op("RenameNew", newname); err != nil {
+		return err
+	}
+	return f.inner.RenameNew(oldname, newname)
+}
+
 func (f *FS) Symlink(target, name string) error {
 	if err := f.op("Symlink", name); err != nil {
 		return err

@@ -1,0 +1,333 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/vfs"
+	"github.com/mlvc/mlvc/refs"
+)
+
+// CloneOptions say what is cloned, and where to.
+type CloneOptions struct {
+	URL string // or an absolute path
+	Dir string // absolute; made if it does not exist
+	// Branch is checked out; empty: the one that was pushed first.
+	Branch string
+	// Paths limits the working tree to what these patterns select, and leaves
+	// the contents of everything else at the remote.
+	Paths []string
+	// MetadataOnly brings no content and writes no file of the dataset.
+	MetadataOnly bool
+}
+
+// CloneResult is what a clone did.
+type CloneResult struct {
+	Root  string      `json:"root"`
+	Part  bool        `json:"part,omitempty"` // contents are left at the remote
+	Fetch FetchResult `json:"fetch"`
+	CheckoutResult
+}
+
+// NothingThereError is for a place that no repository was pushed to.
+type NothingThereError struct{ URL string }
+
+func (e *NothingThereError) Error() string {
+	return e.URL + ": there is no repository that was pushed there"
+}
+
+// NotEmptyError is for a folder that a clone cannot be made in.
+type NotEmptyError struct {
+	Dir string
+	// Unfinished is the place whose clone was begun there, by other words.
+	Unfinished string
+}
+
+func (e *NotEmptyError) Error() string {
+	if e.Unfinished != "" {
+		return fmt.Sprintf("%s has an unfinished clone of %s, which was called otherwise", e.Dir, e.Unfinished)
+	}
+	return e.Dir + " is not empty"
+}
+
+// cloning is the record of a clone under way, `.mlvc/cloning`: it is there
+// from the moment that `.mlvc` is until the files are in place.
+type cloning struct {
+	Version  int      `json:"version"`
+	URL      string   `json:"url"`
+	Branch   string   `json:"branch,omitempty"`
+	Paths    []string `json:"paths,omitempty"`
+	Metadata bool     `json:"metadata_only,omitempty"`
+}
+
+const (
+	cloningFile    = "cloning"
+	cloningVersion = 1
+)
+
+// encode writes the one valid form.
+func (c cloning) encode() ([]byte, error) {
+	text, err := json.MarshalIndent(c, "", "  ")
+	return append(text, '\n'), err
+}
+
+func decodeCloning(text []byte) (c cloning, err error) {
+	if err := json.Unmarshal(text, &c); err != nil {
+		return c, fmt.Errorf("%w: .mlvc/cloning: %w", objects.ErrCorrupt, err)
+	}
+	if c.Version > cloningVersion {
+		return c, fmt.Errorf(".mlvc/cloning of version %d (this mlvc reads up to %d): %w", c.Version, cloningVersion, objects.ErrNewer)
+	}
+	again, err := c.encode()
+	if err != nil || !bytes.Equal(again, text) {
+		return c, fmt.Errorf("%w: .mlvc/cloning is not in its one valid form", objects.ErrCorrupt)
+	}
+	return c, nil
+}
+
+// Clone makes a repository of what was pushed to a place: its whole history,
+// with the place as the remote origin, and a working tree on one of its
+// branches. With Paths or MetadataOnly, contents come when they are needed.
+// Interrupted, the same call finishes it. The folder must be empty, or it
+// fails with a *NotEmptyError; nothing is made where the place has no
+// repository, which is a *NothingThereError.
+func Clone(ctx context.Context, env Env, opt CloneOptions) (res CloneResult, err error) {
+	c := cloning{Version: cloningVersion, URL: opt.URL, Branch: opt.Branch, Paths: opt.Paths, Metadata: opt.MetadataOnly}
+	part, err := c.part()
+	if err != nil {
+		return res, err
+	}
+	res.Root = opt.Dir
+	resumed, err := c.prepare(ctx, env, opt.Dir)
+	if err != nil {
+		return res, err
+	}
+	r, err := Open(ctx, env, opt.Dir)
+	if err != nil {
+		return res, err
+	}
+	defer func() { err = firstError(err, r.Close()) }()
+	err = r.fillClone(ctx, opt.Branch, part, &res)
+	res.Resumed = res.Resumed || resumed
+	if err != nil {
+		return res, err
+	}
+	if err := env.FS.Remove(filepath.Join(r.dir, cloningFile)); err != nil {
+		return res, err
+	}
+	return res, env.FS.SyncDir(r.dir)
+}
+
+// part is what the working tree shall hold.
+func (c cloning) part() (Part, error) {
+	switch {
+	case c.Metadata && len(c.Paths) > 0:
+		return Part{}, &UsageError{What: "--metadata-only writes no files, so --path does not go with it", Hint: "use one of them"}
+	case c.Metadata:
+		return Part{Promised: true, Remote: DefaultRemote, None: true}, nil
+	case len(c.Paths) == 0:
+		return Part{All: true}, nil
+	}
+	part, err := selectPart(c.Paths)
+	part.Promised, part.Remote = true, DefaultRemote
+	return part, err
+}
+
+// prepare makes `.mlvc`, with the remote in its settings and the record of the
+// clone, or finds that of an interrupted run.
+func (c cloning) prepare(ctx context.Context, env Env, dir string) (resumed bool, err error) {
+	if err := checkURL("clone", c.URL); err != nil {
+		return false, err
+	}
+	text, err := vfs.ReadFile(env.FS, filepath.Join(dir, Dir, cloningFile))
+	if err == nil {
+		return true, c.takeUp(text, dir)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	if err := checkEmpty(env.FS, dir); err != nil {
+		return false, err
+	}
+	if root, err := findRoot(env.FS, dir); err == nil {
+		return false, &ExistsError{Root: root}
+	} else if !errors.Is(err, ErrNoRepository) {
+		return false, err
+	}
+	if err := c.checkPlace(ctx, env); err != nil {
+		return false, err
+	}
+	record, err := c.encode()
+	if err != nil {
+		return false, err
+	}
+	settings, err := toml.Marshal(Config{Remotes: map[string]RemoteConfig{DefaultRemote: {URL: c.URL}}})
+	if err != nil {
+		return false, err
+	}
+	if err := vfs.MkdirAll(env.FS, dir, 0o777); err != nil {
+		return false, err
+	}
+	return false, makeRepository(env.FS, dir, map[string][]byte{"config": settings, cloningFile: record})
+}
+
+// takeUp goes on with an interrupted clone, if it was called by the same
+// words.
+func (c cloning) takeUp(text []byte, dir string) error {
+	earlier, err := decodeCloning(text)
+	if err == nil && !reflect.DeepEqual(earlier, c) {
+		err = &NotEmptyError{Dir: dir, Unfinished: earlier.URL}
+	}
+	return err
+}
+
+// checkPlace fails where there is nothing to clone, before anything is made.
+func (c cloning) checkPlace(ctx context.Context, env Env) error {
+	if env.OpenBucket == nil {
+		return &PlaceError{URL: c.URL, Err: errNoPlaces}
+	}
+	b, err := env.OpenBucket(ctx, c.URL)
+	if err != nil {
+		return &PlaceError{URL: c.URL, Err: err}
+	}
+	defer b.Close() //nolint:errcheck // it was only read
+	_, _, err = b.Get(ctx, "current")
+	if errors.Is(err, fs.ErrNotExist) {
+		return &NothingThereError{URL: b.String()}
+	}
+	if err != nil {
+		return &PlaceError{URL: b.String(), Err: err}
+	}
+	return nil
+}
+
+// checkEmpty fails unless a folder is empty, but for what an interrupted init
+// left, or is not there.
+func checkEmpty(fsys vfs.FS, dir string) error {
+	d, err := fsys.OpenDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer d.Close() //nolint:errcheck // it was only read
+	names, err := d.Names()
+	for _, n := range names {
+		if !strings.HasPrefix(n.Name, vfs.TempPrefix) {
+			return &NotEmptyError{Dir: dir}
+		}
+	}
+	return err
+}
+
+// fillClone fetches, and checks a branch out. What was decided before an
+// interruption stands: the remote may have moved on.
+func (r *Repo) fillClone(ctx context.Context, branch string, part Part, res *CloneResult) (err error) {
+	s, err := r.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = firstError(err, s.end()) }()
+	if res.Part = part.Promised; res.Part {
+		if err := s.setPart(part); err != nil {
+			return err
+		}
+	}
+	info, err := r.remote(DefaultRemote)
+	if err != nil {
+		return err
+	}
+	work, err := r.Unfinished()
+	if err != nil {
+		return err
+	}
+	if work != nil && work.Verb == "clone" {
+		res.Carried, err = s.carry(ctx, Unfinished{Verb: "clone", Goal: work.Goal}, carryOptions{})
+		res.setHead(s.head)
+		return err
+	}
+	place, err := s.openPlace(ctx, info)
+	if err != nil {
+		return err
+	}
+	name, err := place.headBranch(ctx, branch)
+	if err = firstError(err, place.Close()); err != nil {
+		return err
+	}
+	if res.Fetch, err = s.fetch(ctx, info, FetchOptions{}); err != nil {
+		return err
+	}
+	return s.checkoutClone(ctx, name, res)
+}
+
+// headBranch is the branch that a clone checks out: the one asked for, the
+// one that the remote says, main, or the first.
+func (p *place) headBranch(ctx context.Context, asked string) (refs.Name, error) {
+	view, err := p.depot.View(ctx)
+	if err != nil {
+		return "", p.failed(err)
+	}
+	if asked != "" {
+		name := refs.Branch(strings.TrimPrefix(asked, refs.Branches))
+		value, err := view.Get(ctx, name)
+		if err == nil && value.IsZero() {
+			return "", &NotThereError{Remote: p.Name, Name: asked}
+		}
+		return name, p.failed(err)
+	}
+	head, err := view.Get(ctx, refs.HEAD)
+	if err != nil {
+		return "", p.failed(err)
+	}
+	for _, name := range []refs.Name{head.Branch, refs.Branch(DefaultBranch)} {
+		if name == "" {
+			continue
+		}
+		value, err := view.Get(ctx, name)
+		if err != nil || !value.IsZero() {
+			return name, p.failed(err)
+		}
+	}
+	for ref, err := range view.List(ctx, refs.Branches) {
+		return ref.Name, p.failed(err)
+	}
+	return "", nil // tags alone
+}
+
+// checkoutClone puts the working tree on a branch at the remote's commit.
+func (s *session) checkoutClone(ctx context.Context, branch refs.Name, res *CloneResult) error {
+	if branch == "" {
+		return nil
+	}
+	at, err := s.view.Get(ctx, tracking(DefaultRemote, branch))
+	if err != nil {
+		return err
+	}
+	old, err := s.view.Get(ctx, branch)
+	if err != nil {
+		return err
+	}
+	moves, err := s.headMove(ctx, refs.Value{Branch: branch})
+	if err != nil {
+		return err
+	}
+	if old != at {
+		moves = append(moves, refs.Move{Name: branch, Old: old, New: at})
+	}
+	res.CheckoutResult, err = s.takeTo(ctx, taking{
+		verb: "clone", goal: fmt.Sprintf("HEAD on %s at %s", branch, at.Commit),
+		commit: at.Commit, moves: moves,
+	})
+	return err
+}
