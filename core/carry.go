@@ -133,8 +133,6 @@ func (c *carrying) partly(u Unfinished) Unfinished {
 		return u
 	}
 	c.holds = *u.Part
-	c.holds.Promised, c.holds.Remote = c.held.Promised, c.held.Remote
-	u.Part = &c.holds
 	return u
 }
 

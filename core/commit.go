@@ -291,6 +291,9 @@ func (c *committing) describe(ctx context.Context, choice kindChoice) (objects.C
 		Author: c.env.Who, Time: c.env.Now(), Message: c.opt.Message, Meta: c.opt.Meta,
 		Generation: 1,
 	}
+	if commit.Git, err = c.gitState(ctx); err != nil {
+		return objects.Commit{}, err
+	}
 	for _, path := range c.moving {
 		commit.Moving = append(commit.Moving, cbor.ByteString(path))
 	}

@@ -20,6 +20,7 @@ import (
 type Config struct {
 	User    UserConfig              `toml:"user,omitempty"`
 	GC      GCConfig                `toml:"gc,omitempty"`
+	Git     GitConfig               `toml:"git,omitempty"`
 	Remotes map[string]RemoteConfig `toml:"remote,omitempty"`
 }
 
@@ -66,6 +67,43 @@ func (c GCConfig) Grace() time.Duration {
 	return time.Duration(minutes) * time.Minute
 }
 
+// GitConfig says how hooks behave. An empty choice is its default, the first.
+type GitConfig struct {
+	// Follow: whether data follow the code. auto, ask or off.
+	Follow string `toml:"follow,omitempty"`
+	// Commit: what happens before a git commit. check looks whether the pointer
+	// names the data, auto commits the data and the pointer too. check, auto
+	// or off.
+	Commit string `toml:"commit,omitempty"`
+	// Push: what happens before a git push. check refuses to publish a pointer
+	// whose data are not on the remote, auto pushes them. check, auto or off.
+	Push string `toml:"push,omitempty"`
+}
+
+// gitChoices are what each setting may say, the default first.
+var gitChoices = []struct {
+	key     string
+	of      func(*GitConfig) *string
+	choices []string
+}{
+	{"git.follow", func(g *GitConfig) *string { return &g.Follow }, []string{"auto", "ask", "off"}},
+	{"git.commit", func(g *GitConfig) *string { return &g.Commit }, []string{"check", "auto", "off"}},
+	{"git.push", func(g *GitConfig) *string { return &g.Push }, []string{"check", "auto", "off"}},
+}
+
+// complete puts the defaults in, and fails for a choice that there is not.
+func (g *GitConfig) complete() error {
+	for _, c := range gitChoices {
+		switch value := c.of(g); {
+		case *value == "":
+			*value = c.choices[0]
+		case !slices.Contains(c.choices, *value):
+			return &RulesError{".mlvc/config", fmt.Sprintf("%s must be one of %s, not %q", c.key, strings.Join(c.choices, ", "), *value)}
+		}
+	}
+	return nil
+}
+
 // ErrNoSetting is for a key that this version does not know.
 var ErrNoSetting = errors.New("no such setting")
 
@@ -87,7 +125,7 @@ func decodeConfig(text []byte) (Config, error) {
 	if g := c.GC.GraceMinutes; g != nil && *g < 0 {
 		return Config{}, &RulesError{".mlvc/config", "gc.grace_minutes must not be negative"}
 	}
-	return c, c.checkRemotes()
+	return c, firstError(c.Git.complete(), c.checkRemotes())
 }
 
 func (r *Repo) configPath() string { return filepath.Join(r.dir, "config") }

@@ -30,6 +30,8 @@ type Env struct {
 	// some MiB for each. Zero: by the number of processors.
 	Workers int
 	Events  Events
+	// Git is what git said when it started this program, as it does for hooks.
+	Git GitEnv
 	// OpenBucket opens a remote place by its URL or absolute path; nil: there
 	// are none. An error need not name the place.
 	OpenBucket func(ctx context.Context, url string) (bucket.Bucket, error)
@@ -38,10 +40,12 @@ type Env struct {
 // maxCommand is how many bytes of the command the operation log keeps.
 const maxCommand = 2000
 
+// text makes text of any bytes.
+func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
 // tidy makes text of what goes into records, whatever bytes the system or the
 // user gave.
 func (e Env) tidy() Env {
-	text := func(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 	e.Who.Name, e.Who.Email = text(e.Who.Name), text(e.Who.Email)
 	if len(e.Command) > maxCommand {
 		e.Command = strings.ToValidUTF8(e.Command[:maxCommand], "") + "…"

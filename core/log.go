@@ -8,6 +8,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"github.com/mlvc/mlvc/core/gitpair"
 	"github.com/mlvc/mlvc/core/history"
 	"github.com/mlvc/mlvc/core/revision"
 	"github.com/mlvc/mlvc/objects"
@@ -31,6 +32,9 @@ type LogOptions struct {
 	FirstParent  bool
 	// Graph draws the lines beside the log.
 	Graph bool
+	// Git finds the git commit that goes with each commit: the first whose
+	// pointer names it.
+	Git bool
 }
 
 // Person is who made a commit.
@@ -56,6 +60,11 @@ type LogEntry struct {
 	Held objects.Delta `json:"held"`
 	// Moving are paths that were changing while they were recorded.
 	Moving []string `json:"moving,omitempty"`
+	// Git is the state of git beside which the commit was made.
+	Git *GitRecord `json:"git,omitempty"`
+	// GitCommit is the git commit that goes with it, where that was asked for
+	// (log --git): the first whose pointer names it.
+	GitCommit string `json:"git_commit,omitempty"`
 	// Names are the branches, tags and remote branches that stand here, and
 	// HEAD before all others.
 	Names []refs.Name `json:"names,omitempty"`
@@ -64,6 +73,21 @@ type LogEntry struct {
 
 	Graph  LogGraph       `json:"-"`
 	Commit objects.Commit `json:"-"` // as it is stored
+}
+
+// GitRecord is the state of a git repository when a commit was made.
+type GitRecord struct {
+	Revision string `json:"revision"` // the parent of the git commit to come; empty: there was none
+	Branch   string `json:"branch,omitempty"`
+	Remote   string `json:"remote,omitempty"`
+	Dirty    bool   `json:"dirty"` // tracked files differed from it
+}
+
+func gitRecord(g *objects.Git) *GitRecord {
+	if g == nil {
+		return nil
+	}
+	return &GitRecord{g.Revision, g.Branch, g.Remote, g.Dirty}
 }
 
 // LogGraph is what is drawn beside one commit.
@@ -96,7 +120,8 @@ type logging struct {
 	hide   []objects.ID
 	names  *decorations
 	graph  history.Graph
-	before []string // rows to draw before the next entry
+	git    *gitpair.History // nil: not asked for
+	before []string         // rows to draw before the next entry
 }
 
 func (r *Repo) newLog(ctx context.Context, opt LogOptions) (*logging, error) {
@@ -105,6 +130,11 @@ func (r *Repo) newLog(ctx context.Context, opt LogOptions) (*logging, error) {
 		return nil, err
 	}
 	l := &logging{repo: r, opt: opt}
+	if opt.Git {
+		if l.git, err = r.gitHistory(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if l.names, err = decorate(ctx, view, h); err != nil {
 		return nil, err
 	}
@@ -176,6 +206,9 @@ func (l *logging) each(ctx context.Context, yield func(LogEntry) bool) error {
 			continue
 		}
 		e := l.names.entry(c)
+		if l.git != nil {
+			e.GitCommit, _ = l.git.FirstNaming(c.ID)
+		}
 		if l.opt.Graph {
 			e.Graph = LogGraph{Before: l.before, Rows: l.graph.Next(c.ID, parents)}
 			l.before = nil
@@ -249,7 +282,7 @@ func (d *decorations) entry(c history.Commit) LogEntry {
 		ID: c.ID, Parents: c.Parents, Kind: c.Kind, Base: c.Base, Tree: c.Tree,
 		Author: Person(c.Author), Time: c.Time, Message: c.Message, Meta: c.Meta,
 		Delta: c.Changes(), Held: c.Commit.Delta, Moving: paths(c.Moving),
-		Names: d.names[c.ID], Commit: c.Commit,
+		Names: d.names[c.ID], Commit: c.Commit, Git: gitRecord(c.Git),
 	}
 	if e.Parents == nil {
 		e.Parents = []objects.ID{}

@@ -22,6 +22,9 @@ type MergeOptions struct {
 	// FFOnly refuses anything but moving forward, NoFF makes a merge commit
 	// even where moving forward would do.
 	FFOnly, NoFF bool
+	// Base, if not empty, brings only what Rev has beyond it: the commit that is
+	// made has one parent, as that of git's cherry-pick.
+	Base string
 	// Unrelated allows histories that have no commit in common.
 	Unrelated   bool
 	Force       bool
@@ -65,6 +68,13 @@ func (r *Repo) Merge(ctx context.Context, opt MergeOptions) (res MergeResult, er
 	}
 	m := &merging{session: s, opt: opt, theirs: target.ID, goal: mergeGoal + target.ID.String()}
 	m.res.Theirs = target.ID
+	if opt.Base != "" {
+		base, err := s.resolveCommit(ctx, opt.Base)
+		if err != nil {
+			return res, err
+		}
+		m.base, m.goal, s.settles = base.ID, m.goal+" beyond "+base.ID.String(), true
+	}
 	err = m.run(ctx)
 	return m.res, err
 }
@@ -77,6 +87,7 @@ type merging struct {
 	*session
 	opt    MergeOptions
 	theirs objects.ID
+	base   objects.ID // of opt.Base
 	goal   string
 	res    MergeResult
 }
@@ -94,6 +105,14 @@ func (m *merging) run(ctx context.Context) error {
 	}
 	if m.head.Commit.IsZero() {
 		return m.forward(ctx)
+	}
+	if !m.base.IsZero() {
+		m.res.Base = m.base
+		tree, err := m.treeOf(ctx, m.base)
+		if err != nil {
+			return err
+		}
+		return m.merge(ctx, tree)
 	}
 	base, related, err := history.MergeBase(ctx, m.store, m.head.Commit, m.theirs)
 	switch {
@@ -194,41 +213,63 @@ func (m *merging) merge(ctx context.Context, base objects.ID) error {
 	return m.advance(ctx, id)
 }
 
-// record makes the merge commit: incremental against its first parent. It is
-// durable before the record of unfinished work names it.
+// record makes the merge commit.
 func (m *merging) record(ctx context.Context, tree objects.ID) (objects.ID, error) {
-	ours, err := m.commit(ctx, m.head.Commit)
+	w := mergeRecord{tree: tree, ours: m.head.Commit, theirs: m.theirs, message: m.opt.Message}
+	if w.message == "" {
+		w.message = "merge " + m.opt.Rev
+	}
+	if m.opt.Base != "" {
+		w.theirs = objects.ID{}
+	}
+	return m.recordMerge(ctx, w)
+}
+
+// mergeRecord is a merge commit to be made.
+type mergeRecord struct {
+	tree, ours objects.ID
+	theirs     objects.ID // zero: a change of theirs is applied, and ours is the only parent
+	message    string
+}
+
+// recordMerge makes a merge commit: incremental against its first parent. It is
+// durable before anything names it.
+func (s *session) recordMerge(ctx context.Context, w mergeRecord) (objects.ID, error) {
+	ours, err := s.commit(ctx, w.ours)
 	if err != nil {
 		return objects.ID{}, err
 	}
-	theirs, err := m.commit(ctx, m.theirs)
-	if err != nil {
-		return objects.ID{}, err
+	parents, of := []objects.ID{w.ours}, []objects.Commit{ours}
+	if !w.theirs.IsZero() {
+		theirs, err := s.commit(ctx, w.theirs)
+		if err != nil {
+			return objects.ID{}, err
+		}
+		parents, of = append(parents, w.theirs), append(of, theirs)
 	}
-	change, err := m.summary(ctx, m.head.Tree, tree)
+	change, err := s.summary(ctx, ours.Tree, w.tree)
 	if err != nil {
 		return objects.ID{}, err
 	}
 	total := ours.Changes()
 	change.Files, change.Bytes = change.Files+total.Files, change.Bytes+total.Bytes
-	message := m.opt.Message
-	if message == "" {
-		message = "merge " + m.opt.Rev
+	git, err := s.gitState(ctx)
+	if err != nil {
+		return objects.ID{}, err
 	}
 	o, err := objects.EncodeCommit(objects.Commit{
-		Tree: tree, Parents: []objects.ID{m.head.Commit, m.theirs},
-		Generation: history.Generation(ours, theirs),
-		Kind:       objects.Incremental, Base: m.head.Commit, Delta: change,
-		Author: m.env.Who, Time: m.env.Now(), Message: message,
+		Tree: w.tree, Parents: parents, Generation: history.Generation(of...),
+		Kind: objects.Incremental, Base: w.ours, Delta: change, Git: git,
+		Author: s.env.Who, Time: s.env.Now(), Message: w.message,
 	})
 	if err != nil {
 		return objects.ID{}, err
 	}
-	id, err := m.store.Put(ctx, o)
+	id, err := s.store.Put(ctx, o)
 	if err != nil {
 		return objects.ID{}, err
 	}
-	return id, m.store.Sync(ctx)
+	return id, s.store.Sync(ctx)
 }
 
 // Conflict is a path that both sides changed, and differently. A nil side has

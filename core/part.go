@@ -216,3 +216,13 @@ func (r *Repo) setPart(p Part) error {
 	}
 	return vfs.WriteFile(r.env.FS, r.partPath(), text, 0o666)
 }
+
+// selectFiles records another selection; what is promised stays.
+func (r *Repo) selectFiles(p Part) error {
+	now, err := r.Part()
+	if err != nil {
+		return err
+	}
+	p.Promised, p.Remote = now.Promised, now.Remote
+	return r.setPart(p)
+}

@@ -22,11 +22,12 @@ type reach struct {
 	*session
 	live *store.Live
 	ops  int
+	done *store.Live // what is below these is not looked at; nil: none
 }
 
 // reachable walks from every root: the operations of the log that are kept,
 // with all that their views name, and the moves of the young; the tree of the
-// stat cache; unfinished work. Operations are kept when they are younger than since or not
+// stat cache; unfinished work; while paired, what pointers in git name. Operations are kept when they are younger than since or not
 // older than the operation marked (zero: none), and the one before the young.
 func (s *session) reachable(ctx context.Context, since time.Time, marked objects.ID) (*reach, error) {
 	w := &reach{session: s, live: store.NewLive()}
@@ -41,6 +42,9 @@ func (s *session) reachable(ctx context.Context, since time.Time, marked objects
 		}
 	}
 	if err := w.workingTree(ctx); err != nil {
+		return nil, err
+	}
+	if err := w.gitPointers(ctx); err != nil {
 		return nil, err
 	}
 	return w, nil
@@ -112,7 +116,7 @@ func (w *reach) commits(ctx context.Context, id objects.ID) error {
 	for stack := []objects.ID{id}; len(stack) > 0; {
 		id := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if id.IsZero() || !w.live.Add(id) {
+		if id.IsZero() || w.done != nil && w.done.Has(id) || !w.live.Add(id) {
 			continue
 		}
 		c, err := history.Read(ctx, w.store, id)

@@ -2,11 +2,13 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/mlvc/mlvc/core/revision"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/store"
+	"github.com/mlvc/mlvc/refs"
 )
 
 // Target is what a revision names.
@@ -51,11 +53,53 @@ func (r *Repo) resolveAt(ctx context.Context, op objects.ID, text string) (Targe
 		return Target{}, err
 	}
 	if spec.Scheme != "" {
-		return Target{}, &SchemeError{Text: text, Scheme: spec.Scheme}
+		id, err := r.resolveOutside(ctx, op, spec)
+		return Target{Resolved: revision.Resolved{ID: id}, Path: spec.Path, HasPath: spec.HasPath}, err
 	}
 	resolver := revision.Resolver{Source: revisions{r.store}, Op: op, Now: r.env.Now()}
 	found, err := resolver.Resolve(ctx, spec.Rev)
 	return Target{Resolved: found, Path: spec.Path, HasPath: spec.HasPath}, err
+}
+
+// resolveOutside finds the commit of git:REV and model:ID.
+func (r *Repo) resolveOutside(ctx context.Context, op objects.ID, spec revision.Spec) (objects.ID, error) {
+	if spec.Scheme == revision.Git {
+		return r.resolveGit(ctx, spec.Outside)
+	}
+	view, err := r.viewAt(ctx, op)
+	if err != nil {
+		return objects.ID{}, err
+	}
+	name := refs.Name(refs.Models + spec.Outside)
+	if err := name.Validate(); err != nil {
+		return objects.ID{}, err
+	}
+	value, err := view.Get(ctx, name)
+	if err == nil && value.IsZero() {
+		err = &SchemeError{Text: spec.String(), Scheme: spec.Scheme}
+	}
+	return value.Commit, err
+}
+
+// resolveGit finds the commit that the pointer of a git revision names.
+func (r *Repo) resolveGit(ctx context.Context, rev string) (objects.ID, error) {
+	git, err := openGit(ctx, r.env, r.root)
+	if err != nil {
+		return objects.ID{}, err
+	}
+	defer git.close()
+	hash, err := git.Resolve(ctx, rev)
+	if err != nil {
+		return objects.ID{}, err
+	}
+	id, err := git.pointedAt(ctx, r.root, hash)
+	if err != nil {
+		return objects.ID{}, err
+	}
+	if _, err = r.commit(ctx, id); errors.Is(err, objects.ErrNotFound) {
+		err = &UnknownPointerError{File: "the pointer of git:" + rev, Commit: id}
+	}
+	return id, err
 }
 
 // resolveCommit resolves a revision without a path, in the session's view.

@@ -28,11 +28,29 @@ type session struct {
 	op   objects.ID // the current operation
 	view refs.View
 	head head
+
+	pointers []string // pointer files that were written
+	settles  bool     // what is being made settles a merge that git could not
+	// quietPointers: names move to where the pointers are, which stay.
+	quietPointers bool
 }
 
 // begin takes the writer lock, sweeps what a crashed run left, and reads the
-// current view.
+// current view. Paired with git, HEAD is put on git's branch if that was left
+// to do.
 func (r *Repo) begin(ctx context.Context) (*session, error) {
+	s, err := r.beginFollow(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.attachHead(ctx); err != nil {
+		return nil, errors.Join(err, s.end())
+	}
+	return s, nil
+}
+
+// beginFollow is begin for following git itself.
+func (r *Repo) beginFollow(ctx context.Context) (*session, error) {
 	l, err := acquireLock(ctx, r.env, r.dir)
 	if err != nil {
 		return nil, err
@@ -182,5 +200,11 @@ func (s *session) move(ctx context.Context, op refs.Op) error {
 	if _, err := refs.Apply(ctx, s.store, s.pointer, op); err != nil {
 		return err
 	}
-	return s.reload(ctx)
+	if err := s.reload(ctx); err != nil {
+		return err
+	}
+	if !s.quietPointers {
+		s.pointAtHead(ctx)
+	}
+	return nil
 }

@@ -48,6 +48,8 @@ type Status struct {
 	Skipped    int64         `json:"skipped"`        // special and unreadable paths
 	Outside    int64         `json:"outside"`        // paths outside of the part
 	Clean      bool          `json:"clean"`
+	// Git is how the data stand to git; nil if they are not paired.
+	Git *Standing `json:"git,omitempty"`
 }
 
 // PartStatus is which part of the head's tree the working tree holds.
@@ -63,12 +65,18 @@ type PartStatus struct {
 // Status compares the working tree, or the given paths of it, with the head,
 // and calls each for every path that differs, in path order. It takes no lock.
 func (r *Repo) Status(ctx context.Context, paths []string, each func(StatusEntry) error) (Status, error) {
+	if err := r.attachIfFree(ctx); err != nil {
+		return Status{}, err
+	}
 	_, _, h, err := r.current(ctx)
 	if err != nil {
 		return Status{}, err
 	}
 	st := Status{Root: r.root, Branch: h.Branch.Short(), Head: h.Commit}
 	if st.Unfinished, err = r.Unfinished(); err != nil {
+		return st, err
+	}
+	if st.Git, err = r.gitStanding(ctx); err != nil {
 		return st, err
 	}
 	if err := r.checkPaths(ctx, h.Tree, paths); err != nil {

@@ -38,7 +38,8 @@ type Unfinished struct {
 	// Paths limits the work to these files and folders; empty: everything.
 	Paths []string `json:"paths,omitempty"`
 	// Part is the part of the dataset that the files go to, and what is in
-	// `.mlvc/part` the one that they were; nil: that does not change.
+	// `.mlvc/part` the one that they were; nil: that does not change. What is
+	// promised is for `.mlvc/part` alone to say.
 	Part *Part `json:"part,omitempty"`
 	// Moves are the moves of names that end the work, Undoes the operation
 	// that they take back.
@@ -192,7 +193,7 @@ func (s *session) beginWork(u *Unfinished) error {
 // part that the files went to is recorded first.
 func (s *session) endWork(u *Unfinished) error {
 	if u != nil && u.Part != nil {
-		if err := s.setPart(*u.Part); err != nil {
+		if err := s.selectFiles(*u.Part); err != nil {
 			return err
 		}
 	}

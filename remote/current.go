@@ -130,7 +130,7 @@ func (c current) check() error {
 		return ok
 	}
 	for _, s := range c.Segments {
-		if !once(s.ID) || s.Records < 1 || s.Size < minSegment(s.Records) || s.Size > maxSegment {
+		if !once(s.ID) || s.Records < 1 || s.Records > maxSegment/recordSize || s.Size < minSegment(s.Records) || s.Size > maxSegment {
 			return corrupt("segment %s of %d bytes and %d records", s.ID, s.Size, s.Records)
 		}
 	}

@@ -331,8 +331,8 @@ func (d *Depot) openSegments(ctx context.Context, list []segmentRef) (segments [
 	return segments, nil
 }
 
-// show makes a state the one that is seen, and closes segments that are not
-// part of it any more.
+// show makes a state the one that is seen, and lets go of segments that are
+// not part of it any more.
 func (d *Depot) show(c current, version bucket.Version, segments []*segment) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -341,7 +341,7 @@ func (d *Depot) show(c current, version bucket.Version, segments []*segment) {
 	d.listPacks()
 	for _, s := range old {
 		if !slices.Contains(segments, s) {
-			s.close()
+			discardSegments(d.opt.FS, []*segment{s})
 		}
 	}
 }

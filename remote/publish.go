@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -98,6 +99,7 @@ func (d *Depot) checkFresh() error {
 func (d *Depot) refuseFresh(why error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.drops = nil
 	d.forgetFresh()
 	return why
 }
@@ -155,15 +157,17 @@ func (p *publication) prepare(ctx context.Context) error {
 		last = append(last, s)
 		p.next.Replaced = append(p.next.Replaced, s.ref.ID)
 	}
-	if len(p.leave) > 0 {
-		packs := make([]objects.ID, 0, len(p.leave))
-		for id := range p.leave {
-			packs = append(packs, id)
-		}
-		slices.SortFunc(packs, compareIDs)
-		p.next.Dropped = append(p.next.Dropped, dropped{When: p.pending.Op.When.Unix(), Packs: packs})
-	}
+	p.rememberDrops()
 	return p.merge(ctx, last)
+}
+
+// rememberDrops lists the packs that are taken out.
+func (p *publication) rememberDrops() {
+	if len(p.leave) == 0 {
+		return
+	}
+	packs := slices.SortedFunc(maps.Keys(p.leave), compareIDs)
+	p.next.Dropped = append(p.next.Dropped, dropped{When: p.pending.Op.When.Unix(), Packs: packs})
 }
 
 // swallowed returns how many of the last segments become part of the new one:
@@ -270,7 +274,8 @@ func (p *publication) settle(ctx context.Context, swap error) error {
 	}
 	// It never will, and nobody else can name what only this try has made.
 	for _, id := range p.sent {
-		d.bucket.Delete(ctx, segmentKey(id)) //nolint:errcheck // it is in nobody's way
+		d.bucket.Delete(ctx, segmentKey(id))          //nolint:errcheck // it is in nobody's way
+		removeFile(d.opt.FS, d.cache.segmentFile(id)) //nolint:errcheck // swept later
 	}
 	d.bucket.Delete(ctx, packKey(p.names.id)) //nolint:errcheck // it is in nobody's way
 	return &refs.PointerError{Want: p.pending.Op.Prev, Have: d.current.Operation}

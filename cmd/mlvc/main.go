@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -15,6 +17,19 @@ import (
 
 // version is stamped by the build.
 var version = "unknown"
+
+// self is the path of this program: by what it was called, since the file may
+// have other names.
+func self() string {
+	name, err := exec.LookPath(os.Args[0])
+	if err == nil {
+		name, err = filepath.Abs(name)
+	}
+	if err != nil {
+		name, _ = os.Executable()
+	}
+	return name
+}
 
 func main() {
 	// The first signal asks for a clean end, a second one ends at once.
@@ -27,6 +42,6 @@ func main() {
 	}
 	os.Exit(cli.Main(ctx, os.Args[1:],
 		cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr},
-		cli.Env{FS: vfs.OS, Now: time.Now, Dir: dir, Getenv: os.Getenv, Version: version},
+		cli.Env{FS: vfs.OS, Now: time.Now, Dir: dir, Getenv: os.Getenv, Version: version, Self: self()},
 	))
 }

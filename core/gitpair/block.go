@@ -44,6 +44,11 @@ func findBlock(text []byte) (b block, from, to int, ok bool) {
 	return block{}, 0, 0, false
 }
 
+func hasBlock(text []byte) bool {
+	_, _, _, ok := findBlock(text)
+	return ok
+}
+
 // cutBlock takes the block out of a text: what is left is what was there
 // before it was put in, and what was changed since.
 func cutBlock(text []byte) (rest []byte, b block, ok bool) {

@@ -86,7 +86,7 @@ func (r *Repo) hookFiles(dir string, opt InstallOptions) []hookFile {
 	for _, hook := range Hooks {
 		h := hookFile{fs: r.fs, hook: hook, name: filepath.Join(dir, hook), command: filepath.ToSlash(opt.Command)}
 		if filepath.Base(dir) == "_" {
-			if _, err := r.fs.Lstat(h.name); err == nil {
+			if text, st, err := h.read(h.name); err == nil && st.Type != 0 && !hasBlock(text) {
 				h.name, h.plain = filepath.Join(filepath.Dir(dir), hook), true
 			}
 		}
@@ -113,7 +113,11 @@ func (r *Repo) InstallHooks(ctx context.Context, opt InstallOptions) ([]Hook, er
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range r.hookFiles(dir, opt) {
+	files := r.hookFiles(dir, opt)
+	if err := sweepTemps(r.fs, files); err != nil {
+		return nil, err
+	}
+	for _, h := range files {
 		if err := h.install(); err != nil {
 			return nil, err
 		}
@@ -132,7 +136,7 @@ func (r *Repo) UninstallHooks(ctx context.Context) error {
 	if own := filepath.Join(r.common, "hooks"); own != dir {
 		files = append(files, r.hookFiles(own, InstallOptions{})...)
 	}
-	var errs []error
+	errs := []error{sweepTemps(r.fs, files)}
 	for _, h := range files {
 		errs = append(errs, h.uninstall())
 	}
@@ -345,4 +349,32 @@ func (h hookFile) dropCopy(text []byte, st vfs.Stat) error {
 		return h.fs.SyncDir(folder) // other hooks are in it
 	}
 	return h.fs.SyncDir(filepath.Dir(folder))
+}
+
+// sweepTemps removes what an interrupted run has left beside the hooks.
+func sweepTemps(fsys vfs.FS, files []hookFile) error {
+	dirs := make(map[string]bool)
+	for _, h := range files {
+		dirs[filepath.Dir(h.name)], dirs[filepath.Dir(h.aside())] = true, true
+	}
+	for dir := range dirs {
+		if _, err := fsys.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		d, err := fsys.OpenDir(dir)
+		if err != nil {
+			return err
+		}
+		names, err := d.Names()
+		d.Close()
+		for _, n := range names {
+			if err == nil && strings.HasPrefix(n.Name, vfs.TempPrefix) {
+				err = fsys.Remove(filepath.Join(dir, n.Name))
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

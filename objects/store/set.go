@@ -85,6 +85,9 @@ func (l *Live) Len() int { return len(l.meta) + l.chunks.count }
 // LenMeta returns how many of them are metadata objects.
 func (l *Live) LenMeta() int { return len(l.meta) }
 
+// Has reports whether a metadata object is in the set.
+func (l *Live) Has(id objects.ID) bool { return l.has(id) }
+
 func (l *Live) has(id objects.ID) bool {
 	return l.meta[id] || l.chunks.has(binary.LittleEndian.Uint64(id[:]))
 }

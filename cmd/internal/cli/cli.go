@@ -32,6 +32,7 @@ type Env struct {
 	Dir     string // the current folder, absolute
 	Getenv  func(string) string
 	Version string
+	Self    string // the program, absolute: what hooks of git call
 }
 
 // app is one call of mlvc.
@@ -46,6 +47,7 @@ type app struct {
 	events  *events
 	prints  map[*cobra.Command][]shape
 	exits   map[*cobra.Command][]int
+	gitEnv  core.GitEnv // of commands that git starts
 }
 
 // globalFlags are the options of every command.
@@ -121,7 +123,7 @@ func (a *app) prepare(*cobra.Command, []string) error {
 func (a *app) coreEnv(who signer) core.Env {
 	return core.Env{
 		FS: a.env.FS, Now: a.env.Now, Who: who(), Command: commandLine(a.args),
-		Wait: a.flags.wait, Events: a.events, OpenBucket: a.openBucket,
+		Wait: a.flags.wait, Events: a.events, Git: a.gitEnv, OpenBucket: a.openBucket,
 	}
 }
 

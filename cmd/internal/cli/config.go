@@ -17,6 +17,11 @@ the rules of the dataset are in mlvc.toml, which is.
   user.email
   gc.keep_days        what operations younger than this reach is kept (default 30)
   gc.grace_minutes    the least time between marking and deleting (default 60)
+  git.follow          whether data follow the code: auto, ask or off (default auto)
+  git.commit          before a git commit: check that the pointer names the data, auto
+                      commits both, off (default check)
+  git.push            before a git push: check that the data are on the remote, auto sends
+                      them, off (default check)
   remote.NAME.url     where a remote is ("mlvc remote add" writes it)`,
 		example: `
 mlvc config                          # all that is set
@@ -42,7 +47,7 @@ mlvc config --unset gc.keep_days     # back to the default`,
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return []string{"user.name", "user.email", "gc.keep_days", "gc.grace_minutes"}, cobra.ShellCompDirectiveNoFileComp
+		return []string{"user.name", "user.email", "gc.keep_days", "gc.grace_minutes", "git.follow", "git.commit", "git.push"}, cobra.ShellCompDirectiveNoFileComp
 	}
 	return cmd
 }

@@ -34,6 +34,7 @@ mlvc log
 mlvc log --all -n 20             # every branch and tag
 mlvc log v1..main                # since v1
 mlvc log -- labels/train.csv     # what changed this file
+mlvc log --git                   # with the git commits that go with them
 mlvc log --blame labels/         # who made each file what it is
 mlvc log --since "2 weeks ago" --json`,
 		exits:  []int{ExitDamaged, ExitNotFound},
@@ -49,6 +50,7 @@ mlvc log --since "2 weeks ago" --json`,
 	f.StringVar(&flags.since, "since", "", "only commits made since `TIME` (\"mlvc help revisions\")")
 	f.StringVar(&flags.until, "until", "", "only commits made until `TIME`")
 	f.BoolVar(&flags.noGraph, "no-graph", false, "draw no lines")
+	f.BoolVar(&flags.opt.Git, "git", false, "show the git commit that goes with each, and the state of git that it was made in")
 	f.BoolVar(&flags.blame, "blame", false, "for each file at or below PATH, its last commit")
 	cmd.ValidArgsFunction = a.completeRevisionOrPath
 	return cmd
@@ -70,7 +72,7 @@ func (a *app) log(cmd *cobra.Command, r *core.Repo, args []string, flags *logFla
 		return err
 	}
 	opt.Graph = !flags.noGraph && !a.out.json
-	n, err := each(a.out, r.Log(cmd.Context(), opt), func(t *text, e core.LogEntry) { printLogEntry(t, e, flags.oneline) })
+	n, err := each(a.out, r.Log(cmd.Context(), opt), func(t *text, e core.LogEntry) { printLogEntry(t, e, flags) })
 	if err != nil || n > 0 || a.out.json {
 		return err
 	}
@@ -95,13 +97,16 @@ func (a *app) time(option, words string) (time.Time, error) {
 	return t, nil
 }
 
-func printLogEntry(t *text, e core.LogEntry, oneline bool) {
+func printLogEntry(t *text, e core.LogEntry, flags *logFlags) {
 	for _, line := range e.Graph.Before {
 		t.line("%s", line)
 	}
 	subject, _, _ := strings.Cut(e.Message, "\n")
 	t.line("%s%s%s %s", graphPart(e.Graph.Commit), t.paint(yellow, e.ID.Short()), namesText(t, e), subject)
-	if !oneline {
+	if flags.opt.Git {
+		t.line("%s  %s", graphPart(e.Graph.Rest), gitText(e))
+	}
+	if !flags.oneline {
 		t.line("%s  %s, %s", graphPart(e.Graph.Rest), e.Kind, changesText(e.Delta))
 		t.line("%s  %s", graphPart(e.Graph.Rest), t.paint(dim, e.Author.Name+", "+moment(e.Time)+"; "+plural(e.Files, "file")+", "+size(e.Bytes)))
 	}
@@ -109,6 +114,25 @@ func printLogEntry(t *text, e core.LogEntry, oneline bool) {
 		t.line("%s", line)
 	}
 }
+
+// gitText says which git commit goes with a commit.
+func gitText(e core.LogEntry) string {
+	text := "git: no commit names it"
+	if e.GitCommit != "" {
+		text = "git: " + shortGit(e.GitCommit)
+	}
+	if g := e.Git; g != nil {
+		text += " (made on " + either(g.Branch, "no branch") + " after " + either(shortGit(g.Revision), "nothing")
+		if g.Dirty {
+			text += ", with uncommitted changes"
+		}
+		text += ")"
+	}
+	return text
+}
+
+// shortGit is the beginning of a git hash.
+func shortGit(hash string) string { return hash[:min(len(hash), 12)] }
 
 func graphPart(s string) string {
 	if s == "" {

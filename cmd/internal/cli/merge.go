@@ -49,6 +49,7 @@ mlvc merge cleaner --keep-both        # theirs is written as NAME.theirs.EXT`,
 	f.BoolVar(&opt.KeepBoth, "keep-both", false, "keep ours, and theirs beside it as NAME.theirs.EXT")
 	f.BoolVar(&opt.FFOnly, "ff-only", false, "only move forward, or fail")
 	f.BoolVar(&opt.NoFF, "no-ff", false, "make a merge commit even where moving forward would do")
+	f.StringVar(&opt.Base, "base", "", "bring only what REV has beyond the revision `BASE`, as git's cherry-pick does")
 	f.BoolVar(&opt.Unrelated, "unrelated", false, "merge a history that has no commit in common with this one")
 	f.BoolVarP(&opt.Force, "force", "f", false, "replace and delete also what no commit holds")
 	f.BoolVar(&opt.SkipDamaged, "skip-damaged", false, "leave out, and name, files whose stored content is damaged")

@@ -64,6 +64,7 @@ func (a *app) status(cmd *cobra.Command, r *core.Repo, paths []string, all bool)
 	a.events.end()
 	return a.out.answer(st, func(t *text) {
 		a.printWhere(t, st)
+		printGit(t, st.Git)
 		g.print(t, func(p string) string { return quoted(a.shown(r, p)) })
 		printSum(t, st, len(paths) > 0)
 	})
@@ -201,6 +202,27 @@ func partLine(p core.PartStatus) string {
 		from = " — " + decimal(p.Files) + " of " + plural(p.TotalFiles, "file") + from
 	}
 	return "Part: " + partText(p.Part) + from + `; "mlvc checkout --all" for everything`
+}
+
+// printGit says how the data stand to git, where they do not agree.
+func printGit(t *text, g *core.Standing) {
+	if g == nil {
+		return
+	}
+	switch g.State {
+	case core.StandingBehind:
+		t.line("%s the pointer names commit %s.", t.paint(red, "The data have not followed git:"), t.paint(yellow, g.Wanted.Short()))
+		t.line(`  "mlvc git follow" takes them there.`)
+	case core.StandingAhead:
+		t.line("%s it names commit %s.", t.paint(red, "The pointer was left behind:"), t.paint(yellow, g.Wanted.Short()))
+		t.line(`  "mlvc git follow" writes it anew.`)
+	case core.StandingUnreadable:
+		t.line("%s %s", t.paint(red, "The data cannot follow git:"), g.Problem)
+	case core.StandingNone:
+		if !g.Head.IsZero() {
+			t.line("git's revision has no pointer to this dataset, so the data stay as they are.")
+		}
+	}
 }
 
 func printSum(t *text, st core.Status, some bool) {
