@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"iter"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/mlvc/mlvc/core/internal/ordered"
 	"github.com/mlvc/mlvc/objects"
@@ -27,6 +28,8 @@ type importContents struct {
 	db      kv.DB
 	written bool
 	recent  map[string][]byte // not yet in the database
+
+	filesRead, bytesRead atomic.Int64
 }
 
 // maxRecent bounds what is held in memory: some 300 bytes each.
@@ -230,7 +233,7 @@ func (c *importContents) fetch(ctx context.Context, f foreignFile, prev objects.
 	for _, place := range c.project.Places(f.Hash) {
 		e, err := c.take(ctx, place, f, prev)
 		if err == nil {
-			c.env.Events.Progress(Progress{Phase: PhaseRead, Files: 1, Bytes: e.Size})
+			c.env.Events.Progress(Progress{Phase: PhaseRead, Files: c.filesRead.Add(1), Bytes: c.bytesRead.Add(e.Size)})
 			return e.Append(nil), nil
 		}
 		damage, ok := errors.AsType[*notHeldError](err)
@@ -241,7 +244,7 @@ func (c *importContents) fetch(ctx context.Context, f foreignFile, prev objects.
 			return nil, err
 		}
 	}
-	if _, places := f.Hash, c.project.Places(f.Hash); why == "missing" && c.project.Check(f.Hash).Matches() && len(places) > 0 {
+	if why == "missing" && c.project.Check(f.Hash).Matches() {
 		// An empty content need not be in any place.
 		e, _, err := content.Write(ctx, c.store, content.Bytes(nil), objects.Entry{}, 1)
 		e.Mode = objects.ModeFile

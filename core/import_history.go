@@ -72,7 +72,7 @@ func (im *importing) fresh(ctx context.Context, phase Phase) iter.Seq2[gitpair.R
 // gather stores every content that is not held yet and reports those that
 // cannot be had.
 func (im *importing) gather(ctx context.Context) error {
-	for c, err := range im.fresh(ctx, PhaseRead) {
+	for c, err := range im.fresh(ctx, PhaseScan) {
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"compress/gzip"
 	"context"
+	"crypto/md5"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -321,5 +323,82 @@ func TestImportBesideOthers(t *testing.T) {
 	res, _ := importRun(t, core.ImportOptions{Dir: project, From: "lfs", Prefix: "git"})
 	if len(res.Names) != 1 || res.Names[0].Name != "git/main" || res.Branch != "main" {
 		t.Errorf("%+v", res)
+	}
+}
+
+// importCancel cancels at the n-th event.
+type importCancel struct {
+	core.NoEvents
+	left   atomic.Int64
+	cancel context.CancelFunc
+}
+
+func (c *importCancel) Progress(core.Progress) {
+	if c.left.Add(-1) == 0 {
+		c.cancel()
+	}
+}
+
+// Interrupted anywhere, an import leaves the names as they were, and the next
+// one goes on.
+func TestImportInterrupted(t *testing.T) {
+	dir := importProject(t, "lfs")
+	project := filepath.Join(dir, "project")
+	for n := int64(1); ; n++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		events := &importCancel{cancel: cancel}
+		events.left.Store(n)
+		env := importEnv()
+		env.Events = events
+		_, err := core.Import(ctx, env, core.ImportOptions{Dir: project, From: "lfs", All: true})
+		cancel()
+		r, openErr := core.Open(t.Context(), importEnv(), project)
+		if openErr != nil {
+			t.Fatal(openErr)
+		}
+		if err == nil {
+			importCompare(t, r, dir, "lfs")
+			r.Close()
+			if n < 10 {
+				t.Fatalf("only %d events", n)
+			}
+			return
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("after %d events: %v", n, err)
+		}
+		if made := importCommits(t, r); len(made) != 0 && len(made) != 5 {
+			t.Fatalf("after %d events there are %d commits", n, len(made))
+		}
+		r.Close()
+	}
+}
+
+// A listing whose paths lead outside is not followed.
+func TestImportUnsafe(t *testing.T) {
+	dir := importProject(t, "dvc3")
+	project := filepath.Join(dir, "project")
+	list := `[{"md5": "d41d8cd98f00b204e9800998ecf8427e", "relpath": "../../../evil"}, {"md5": "d41d8cd98f00b204e9800998ecf8427e", "relpath": ".git/hooks/x"}]`
+	sum := fmt.Sprintf("%x", md5.Sum([]byte(list)))
+	at := filepath.Join(project, ".dvc", "cache", "files", "md5", sum[:2])
+	if err := os.MkdirAll(at, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(at, sum[2:]+".dir"), []byte(list), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	pointer := "outs:\n- md5: " + sum + ".dir\n  hash: md5\n  path: bad\n- md5: " + sum + ".dir\n  hash: md5\n  path: ../up\n"
+	if err := os.WriteFile(filepath.Join(project, "bad.dvc"), []byte(pointer), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	importGit(t, project, "add", "bad.dvc")
+	importGit(t, project, "-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "-q", "-m", "bad")
+	var gaps []string
+	res, _ := importRun(t, core.ImportOptions{
+		Dir: project, From: "dvc", AllowMissing: true,
+		Missing: func(g core.ImportGap) error { gaps = append(gaps, g.Why); return nil },
+	})
+	if !slices.Equal(gaps, []string{"its path is not safe", "its path is not safe"}) {
+		t.Errorf("%+v %q", res, gaps)
 	}
 }

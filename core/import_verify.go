@@ -18,7 +18,6 @@ import (
 //     git parent is compared with the difference of the listings: no path more,
 //     none less, each with the content that its hash has here. As each parent
 //     was compared before, that is every file of every revision.
-//  3. The trees of the tips are compared with whole listings.
 func (im *importing) verify(ctx context.Context) error {
 	if err := im.verifyContents(ctx); err != nil {
 		return err

@@ -46,6 +46,11 @@ pack() { # pack NAME: the folders of the working directory
 	tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf - . | gzip -9n > "$here/$1.tar.gz"
 }
 
+take() { # take DVC BRANCH-OR-REVISION: its code and its data, from scratch
+	rm -rf data/raw model.bin pipeline/out/features.txt pipeline/out/tables
+	git checkout -q "${@:2}" && "$1" checkout -q --force
+}
+
 dvc_project() { # dvc_project NAME DVC: the same history with either major version
 	local name=$1 dvc=$2 work="$top/$1"
 	mkdir -p "$work/project" "$work/store" "$work/expected" && cd "$work/project"
@@ -110,16 +115,15 @@ YAML
 	"$dvc" add -q model.bin
 	commit 'the model is a folder'
 
-	git checkout -q -b side v1 && "$dvc" checkout -q --force
+	take "$dvc" -b side v1
 	rm -r data/raw/deep
 	"$dvc" add -q data/raw
 	commit 'side drops a folder'
-	git checkout -q main && "$dvc" checkout -q --force
 	for rev in $(git rev-list --all); do
-		git checkout -q "$rev" && "$dvc" checkout -q --force && "$dvc" push -q
+		take "$dvc" "$rev" && "$dvc" push -q
 		files data/raw model.bin pipeline/out/features.txt pipeline/out/tables > "$work/expected/$rev"
 	done
-	git checkout -q main && "$dvc" checkout -q --force
+	git checkout -q main
 	"$dvc" --version > "$work/version"
 	rm -rf data/raw model.bin pipeline/out/features.txt pipeline/out/tables
 	cd "$work" && pack "$name"
