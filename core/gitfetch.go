@@ -294,6 +294,6 @@ func (s *session) takeFrom(ctx context.Context, root string, id objects.ID) (ok 
 	if _, err := other.commit(ctx, id); err != nil {
 		return false, ctx.Err()
 	}
-	_, err = remote.Copy(ctx, s.local(), other.local(), remote.Want{Commits: []objects.ID{id}}, s.copyOptions(PhaseReceive))
+	_, err = remote.Copy(ctx, s.local(s.tempPath()), other.local(s.tempPath()), remote.Want{Commits: []objects.ID{id}}, s.copyOptions(PhaseReceive, s.tempPath()))
 	return err == nil, err
 }

@@ -16,7 +16,7 @@ type Dataset struct {
 	Track []string
 }
 
-// Pointer says where the pointer of one tracked path is.
+// PointerPlace says where the pointer of one tracked path is.
 type PointerPlace struct {
 	Track string // as in mlvc.toml
 	Data  string // what it stands for, from the work tree's root

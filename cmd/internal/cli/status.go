@@ -189,7 +189,6 @@ func (a *app) printWhere(t *text, st core.Status) {
 	}
 }
 
-<<<<<<< HEAD
 // partLine says what of the dataset is here.
 func partLine(p core.PartStatus) string {
 	from := ""
@@ -203,7 +202,8 @@ func partLine(p core.PartStatus) string {
 		from = " — " + decimal(p.Files) + " of " + plural(p.TotalFiles, "file") + from
 	}
 	return "Part: " + partText(p.Part) + from + `; "mlvc checkout --all" for everything`
-=======
+}
+
 // printGit says how the data stand to git, where they do not agree.
 func printGit(t *text, g *core.Standing) {
 	if g == nil {
@@ -223,7 +223,6 @@ func printGit(t *text, g *core.Standing) {
 			t.line("git's revision has no pointer to this dataset, so the data stay as they are.")
 		}
 	}
->>>>>>> follow
 }
 
 func printSum(t *text, st core.Status, some bool) {
