@@ -42,6 +42,9 @@ type set struct {
 func (s *set) data() string { return filepath.Join(s.dir, "data") }
 func (s *set) repo() string { return filepath.Join(s.dir, ".mlvc") }
 
+// packs is where the repository's bulk is.
+func (s *set) packs() string { return filepath.Join(s.repo(), "packs") }
+
 // numerous: deleting the set's files would make the file system slow.
 func (s *set) numerous() bool { return s.files > 1000 }
 
