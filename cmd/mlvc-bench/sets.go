@@ -64,7 +64,7 @@ func newSets(dir string, z sizes) map[string]*set {
 		{name: "large", files: 4, bytes: 4 * z.Size, make: func(ctx context.Context, data string) error {
 			return makeFiles(ctx, data, 4, z.Size)
 		}},
-		{name: "many", files: z.Many, bytes: int64(z.Many) * 2 * block, kept: 1, make: func(ctx context.Context, data string) error {
+		{name: "many", files: z.Many, bytes: int64(z.Many) * 2 * block, make: func(ctx context.Context, data string) error {
 			return makeFiles(ctx, data, z.Many, 100)
 		}},
 		{name: "csv", files: 1, bytes: z.Size, make: func(_ context.Context, data string) error {
