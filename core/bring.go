@@ -113,8 +113,11 @@ func (s *session) bringThence(ctx context.Context, info RemoteInfo, wanted entri
 	if err != nil {
 		return err
 	}
-	_, err = remote.CopyContents(ctx, s.local(), place.depot, wanted, s.copyOptions(PhaseReceive))
-	return firstError(place.failed(err), place.Close())
+	if err = place.check(ctx, s.view); err == nil {
+		_, err = remote.CopyContents(ctx, s.local(s.tempPath()), place.depot, wanted, s.copyOptions(PhaseReceive, s.tempPath()))
+		err = place.failed(err)
+	}
+	return firstError(err, place.Close())
 }
 
 // lookedAt is how many objects are looked up at once.

@@ -82,7 +82,7 @@ type carryOptions struct {
 //  2. The work is recorded durably.
 //  3. The files are changed, and made durable by one sync of the file system.
 //  4. The index is replaced, then the names move.
-//  5. The record is removed.
+//  5. The part that the files are now is recorded, and the record removed.
 //
 // Interrupted anywhere, the same call finishes it: it takes up the record if
 // its goal is that of u, and else fails with an *UnfinishedError.
@@ -99,9 +99,14 @@ func (s *session) carry(ctx context.Context, u Unfinished, opt carryOptions) (Ca
 	} else if err := s.checkMoves(ctx, &u); err != nil {
 		return Carried{}, err
 	}
-	c := &carrying{session: s, work: u, opt: opt, from: u.From, to: u.To}
+	held, err := s.Part()
+	if err != nil {
+		return Carried{}, err
+	}
+	c := &carrying{session: s, opt: opt, from: u.From, to: u.To, held: held, holds: held}
+	c.work = c.partly(u)
 	c.res.Resumed = earlier != nil
-	if u.From != u.To || len(u.Paths) > 0 {
+	if u = c.work; u.From != u.To || len(u.Paths) > 0 || u.Part != nil {
 		if err := c.run(ctx); err != nil {
 			return c.res, err
 		}
@@ -115,7 +120,20 @@ func (s *session) carry(ctx context.Context, u Unfinished, opt carryOptions) (Ca
 	if c.index == nil && earlier == nil {
 		return c.res, nil // no file had to change
 	}
-	return c.res, c.finish(ctx)
+	return c.res, c.finish(ctx, &c.work)
+}
+
+// partly decides which part the files go to.
+func (c *carrying) partly(u Unfinished) Unfinished {
+	if u.Part == nil {
+		return u
+	}
+	if u.Part.sameFiles(c.held) {
+		u.Part = nil
+		return u
+	}
+	c.holds = *u.Part
+	return u
 }
 
 // checkMoves fails where the names could not move at the end of the work.
@@ -137,18 +155,28 @@ func (s *session) abort(ctx context.Context) (*Unfinished, Carried, worktree.Obs
 	if err != nil || u == nil {
 		return nil, Carried{}, worktree.Obstacles{}, err
 	}
-	c := &carrying{session: s, work: *u, from: u.To, to: u.From, back: true}
+	held, err := s.Part()
+	if err != nil {
+		return u, Carried{}, worktree.Obstacles{}, err
+	}
+	c := &carrying{session: s, work: *u, from: u.To, to: u.From, held: held, holds: held, back: true}
+	if u.Part != nil {
+		c.held = *u.Part
+	}
 	c.work.Token += "-back"
 	c.res.Resumed = true
 	if err := c.open(ctx); err != nil {
 		return u, c.res, worktree.Obstacles{}, err
 	}
 	defer c.close()
+	if err := c.bring(ctx, newEntries(c.changes(ctx))); err != nil {
+		return u, c.res, worktree.Obstacles{}, err
+	}
 	kept, err := c.apply(ctx)
 	if err != nil {
 		return u, c.res, kept, err
 	}
-	return u, c.res, kept, c.finish(ctx)
+	return u, c.res, kept, c.finish(ctx, nil)
 }
 
 // carrying is one run of carry or abort.
@@ -158,6 +186,8 @@ type carrying struct {
 	opt      carryOptions
 	from, to objects.ID
 	back     bool
+	// The parts of the dataset that the files are and go to.
+	held, holds Part
 
 	index   *worktree.Index
 	options worktree.Options
@@ -194,8 +224,55 @@ func (r *Repo) applyOptions(root, probe string) (worktree.Options, error) {
 	}, err
 }
 
+// changes are those of the files.
 func (c *carrying) changes(ctx context.Context) worktree.Changes {
-	return c.changesOf(ctx, c.from, c.to, c.work.Paths)
+	all := c.treeChanges(ctx)
+	if c.held.All && c.holds.All {
+		return all
+	}
+	return func(yield func(worktree.Change, error) bool) {
+		for change, err := range all {
+			if err == nil {
+				change = c.ofFiles(change)
+			}
+			if err == nil && !c.isChange(change) {
+				continue
+			}
+			if !yield(change, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// treeChanges are those of the trees, and all that both have where the part
+// changes.
+func (c *carrying) treeChanges(ctx context.Context) worktree.Changes {
+	paths := c.work.Paths
+	if c.work.Part != nil {
+		paths = []string{"."}
+	}
+	return c.changesOf(ctx, c.from, c.to, paths)
+}
+
+// ofFiles is what a change of the trees is for the files of the parts.
+func (c *carrying) ofFiles(change worktree.Change) worktree.Change {
+	if !c.held.holds(change.Path, change.Old) {
+		change.Old = nil
+	}
+	if !c.holds.holds(change.Path, change.New) {
+		change.New = nil
+	}
+	return change
+}
+
+// isChange reports whether a file has to be looked at. Where paths are brought
+// back, those that both trees have alike are, too.
+func (c *carrying) isChange(change worktree.Change) bool {
+	if change.Old == nil || change.New == nil {
+		return change.Old != change.New
+	}
+	return c.work.Part == nil || *change.Old != *change.New
 }
 
 // counted adds up on the way what the changes are.
@@ -223,6 +300,9 @@ func (c *carrying) run(ctx context.Context) error {
 	}
 	if obstacles.Count > 0 {
 		return &ObstaclesError{Verb: c.work.Verb, Obstacles: obstacles}
+	}
+	if err := c.bring(ctx, newEntries(c.changes(ctx))); err != nil {
+		return err
 	}
 	if !c.res.Resumed {
 		if err := c.beginWork(&c.work); err != nil {
@@ -260,8 +340,8 @@ func (c *carrying) apply(ctx context.Context) (worktree.Obstacles, error) {
 }
 
 func (c *carrying) write(ctx context.Context) (worktree.Obstacles, error) {
-	if len(c.work.Paths) > 0 {
-		c.stands = newStanding(c.changes(ctx), c.back)
+	if len(c.work.Paths) > 0 || !c.held.All || !c.holds.All {
+		c.stands = c.newStanding(ctx)
 		defer c.stands.stop()
 	}
 	job := worktree.Job{
@@ -274,6 +354,9 @@ func (c *carrying) write(ctx context.Context) (worktree.Obstacles, error) {
 		job.Damaged = func(path string, err error) error { return c.damaged(ctx, path, err) }
 	}
 	obstacles, err := worktree.Apply(ctx, c.options, job, c.changes(ctx))
+	if err == nil && c.stands != nil {
+		err = c.stands.rest()
+	}
 	if err == nil && obstacles.Count > 0 && !c.back {
 		err = &ObstaclesError{Verb: c.work.Verb, Obstacles: obstacles, Begun: true}
 	}
@@ -341,7 +424,7 @@ func (c *carrying) note(ctx context.Context, path string, holds, base *objects.E
 
 // inBase returns what the new index's base tree has for a path that goes to
 // entry: that very entry, but where paths alone change, which leaves the base
-// at the head's tree.
+// at the head's tree, or where the path lies outside of the part.
 func (c *carrying) inBase(path string, entry *objects.Entry) (*objects.Entry, error) {
 	if c.stands == nil {
 		return entry, nil
@@ -349,28 +432,42 @@ func (c *carrying) inBase(path string, entry *objects.Entry) (*objects.Entry, er
 	return c.stands.at(path)
 }
 
-// finish removes the record of the work.
-func (c *carrying) finish(ctx context.Context) error {
+// finish removes the record of the work; nil if that was taken back.
+func (c *carrying) finish(ctx context.Context, done *Unfinished) error {
 	c.env.Events.Progress(Progress{Phase: PhaseFinished, Files: c.res.Written, Bytes: c.res.Bytes})
 	if c.res.Resumed {
 		if err := c.sweepWork(ctx, &c.work); err != nil {
 			return err
 		}
 	}
-	return c.endWork()
+	return c.endWork(done)
 }
 
-// standing says what the head's tree has for the paths of changes, asked in
-// path order.
+// standing says what the base tree of the new index has for the paths of
+// changes, asked in path order.
 type standing struct {
 	next func() (worktree.Change, error, bool)
 	stop func()
-	back bool
+	old  bool // the base is the tree of the changes' old side
+	// passed is told of the changes that were not asked for.
+	passed func(worktree.Change) error
 }
 
-func newStanding(changes worktree.Changes, back bool) *standing {
-	next, stop := iter.Pull2(changes)
-	return &standing{next: next, stop: stop, back: back}
+func (c *carrying) newStanding(ctx context.Context) *standing {
+	s := &standing{passed: func(worktree.Change) error { return nil }}
+	s.next, s.stop = iter.Pull2(c.treeChanges(ctx))
+	if len(c.work.Paths) > 0 {
+		s.old = !c.back
+		return s
+	}
+	s.passed = func(change worktree.Change) error {
+		if of := c.ofFiles(change); of.Old != nil || of.New != nil {
+			return nil
+		}
+		// No file changes, for both lie outside; yet the index has the base's.
+		return c.note(ctx, change.Path, change.New, change.New, worktree.Stamp{})
+	}
+	return s
 }
 
 func (s *standing) at(path string) (*objects.Entry, error) {
@@ -381,10 +478,26 @@ func (s *standing) at(path string) (*objects.Entry, error) {
 			return nil, err
 		case !ok:
 			return nil, fmt.Errorf("%q is not among the changes", path)
-		case c.Path == path && s.back:
-			return c.New, nil
-		case c.Path == path:
+		case c.Path == path && s.old:
 			return c.Old, nil
+		case c.Path == path:
+			return c.New, nil
+		}
+		if err := s.passed(c); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// rest passes the changes that are left.
+func (s *standing) rest() error {
+	for {
+		c, err, ok := s.next()
+		if err != nil || !ok {
+			return err
+		}
+		if err := s.passed(c); err != nil {
+			return err
 		}
 	}
 }

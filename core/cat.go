@@ -27,6 +27,9 @@ func (r *Repo) Cat(ctx context.Context, spec string, w io.Writer, opt CatOptions
 	if err != nil {
 		return err
 	}
+	if err := r.bring(ctx, oneEntry(e.Entry)); err != nil {
+		return err
+	}
 	if opt.Offset == 0 && opt.Length == nil {
 		return content.Read(ctx, r.store, e.Entry, w, r.env.workers())
 	}

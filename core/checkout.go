@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mlvc/mlvc/core/worktree"
 	"github.com/mlvc/mlvc/objects"
@@ -16,6 +17,12 @@ type CheckoutOptions struct {
 	// Paths limits it to these files and folders, relative to the root: the
 	// names stay where they are.
 	Paths []string
+	// All makes the working tree hold everything, Part what these patterns
+	// select (relative to the root), AddPart that and what it holds already.
+	// At most one of them; none keeps the part.
+	All     bool
+	Part    []string
+	AddPart []string
 	// Into is an absolute folder that gets the files instead of the working
 	// tree. It must be empty, or every file in it equal to the commit's.
 	Into string
@@ -36,6 +43,8 @@ type CheckoutResult struct {
 	// PreviousBranch is the branch that HEAD was on; empty if on none.
 	PreviousBranch string `json:"previous_branch,omitempty"`
 	Into           string `json:"into,omitempty"`
+	// Part is what the working tree holds of the dataset; nil: everything.
+	Part *Part `json:"part,omitempty"`
 	Carried
 	// Aborted is the command that was taken back, and Kept the paths that
 	// were edited since it was interrupted, and stayed as they are.
@@ -50,8 +59,16 @@ var ErrNothingUnfinished = errors.New("nothing is unfinished, so there is nothin
 // to the branch, anything else detaches it. Local changes that are not in the
 // way are carried along; an *ObstaclesError names those that are, and nothing
 // is touched. Interrupted, the same call finishes it.
+//
+// The part of the dataset that the working tree holds is kept, unless options
+// change it: then what leaves it is deleted, and what enters it written, under
+// the same rules.
 func (r *Repo) Checkout(ctx context.Context, opt CheckoutOptions) (res CheckoutResult, err error) {
 	switch {
+	case opt.countParts() > 1:
+		return res, &UsageError{What: "everything, a part, or more of it: one of them at a time"}
+	case opt.countParts() > 0 && (opt.Abort || opt.Into != "" || len(opt.Paths) > 0):
+		return res, &UsageError{What: "the part that the working tree holds changes for the whole of it", Hint: "leave out the paths, --into and --abort"}
 	case opt.Abort && (opt.Rev != "" || opt.Into != "" || len(opt.Paths) > 0):
 		return res, &UsageError{What: "--abort takes back what is unfinished and goes with nothing else"}
 	case opt.Into != "" && opt.Force:
@@ -71,6 +88,36 @@ func (r *Repo) Checkout(ctx context.Context, opt CheckoutOptions) (res CheckoutR
 		return s.restore(ctx, RestoreOptions{Rev: opt.Rev, Paths: opt.Paths, Force: opt.Force, SkipDamaged: opt.SkipDamaged})
 	}
 	return s.checkout(ctx, opt)
+}
+
+func (opt *CheckoutOptions) countParts() int {
+	n := 0
+	for _, is := range []bool{opt.All, len(opt.Part) > 0, len(opt.AddPart) > 0} {
+		if is {
+			n++
+		}
+	}
+	return n
+}
+
+// newPart is the part that the options ask for; nil: no other.
+func (s *session) newPart(opt CheckoutOptions) (*Part, error) {
+	patterns := opt.Part
+	if len(opt.AddPart) > 0 {
+		now, err := s.Part()
+		if err != nil || now.All {
+			return nil, err
+		}
+		patterns = append(slices.Clone(now.Paths), opt.AddPart...)
+	}
+	switch {
+	case opt.All:
+		return &Part{All: true}, nil
+	case len(patterns) == 0:
+		return nil, nil
+	}
+	p, err := selectPart(patterns)
+	return &p, err
 }
 
 func orHead(rev string) string {
@@ -96,9 +143,16 @@ func (s *session) checkout(ctx context.Context, opt CheckoutOptions) (CheckoutRe
 	if err != nil {
 		return CheckoutResult{}, err
 	}
+	part, err := s.newPart(opt)
+	if err != nil {
+		return CheckoutResult{}, err
+	}
+	goal := fmt.Sprintf("HEAD on %s at %s", headText(to), target.ID)
+	if part != nil {
+		goal += fmt.Sprintf(", with the part %q", part.Paths)
+	}
 	return s.takeTo(ctx, taking{
-		verb: "checkout", goal: fmt.Sprintf("HEAD on %s at %s", headText(to), target.ID),
-		commit: target.ID, moves: moves,
+		verb: "checkout", goal: goal, commit: target.ID, moves: moves, part: part,
 		carryOptions: carryOptions{force: opt.Force, skipDamaged: opt.SkipDamaged},
 	})
 }
@@ -124,6 +178,7 @@ func (s *session) headMove(ctx context.Context, to refs.Value) ([]refs.Move, err
 type taking struct {
 	verb, goal string
 	commit     objects.ID // whose tree the files become; zero: none
+	part       *Part      // of it; nil: as before
 	moves      []refs.Move
 	undoes     objects.ID
 	carryOptions
@@ -136,11 +191,23 @@ func (s *session) takeTo(ctx context.Context, t taking) (CheckoutResult, error) 
 	if err != nil {
 		return res, err
 	}
+	if t.part != nil {
+		if err := s.checkPart(ctx, t.commit.Short(), *t.part, tree); err != nil {
+			return res, err
+		}
+	}
 	res.Carried, err = s.carry(ctx, Unfinished{
-		Verb: t.verb, Goal: t.goal, From: s.head.Tree, To: tree,
+		Verb: t.verb, Goal: t.goal, From: s.head.Tree, To: tree, Part: t.part,
 		Moves: unfinishedMoves(t.moves), Undoes: t.undoes,
 	}, t.carryOptions)
 	res.setHead(s.head)
+	if err != nil {
+		return res, err
+	}
+	part, err := s.Part()
+	if !part.All {
+		res.Part = &part
+	}
 	return res, err
 }
 

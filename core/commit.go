@@ -210,6 +210,12 @@ func (c *committing) read(ctx context.Context, choice kindChoice) error {
 		return err
 	}
 	c.snap.opt.Heal = choice.Kind == objects.Full
+	if choice.Kind == objects.Full && !c.snap.part.All {
+		c.env.Events.Warn(Warning{
+			Code:    "part_read",
+			Message: "a full commit of the part that the working tree holds: what lies outside of it stays as recorded, and was not read again",
+		})
+	}
 	if err := c.snap.record(ctx, c.snap.differences(ctx, reread)); err != nil {
 		return err
 	}

@@ -237,7 +237,7 @@ func (d *Difference) changes(ctx context.Context) worktree.Changes {
 			return
 		}
 		defer w.close()
-		for c, err := range through(committed, w.changes(ctx)) {
+		for c, err := range through(committed, insidePart(w.changes(ctx))) {
 			c, err := d.told(ctx, c, err)
 			if err == nil && (c.Old == nil && c.New == nil || c.Old != nil && c.New != nil && sameFile(*c.Old, *c.New)) {
 				continue
@@ -248,6 +248,17 @@ func (d *Difference) changes(ctx context.Context) worktree.Changes {
 		}
 		if err := w.save(ctx); err != nil {
 			yield(worktree.Change{}, err)
+		}
+	}
+}
+
+// insidePart leaves out what lies outside of the part: no side speaks of it.
+func insidePart(changes iter.Seq2[workChange, error]) iter.Seq2[workChange, error] {
+	return func(yield func(workChange, error) bool) {
+		for c, err := range changes {
+			if !c.Outside && !yield(c, err) {
+				return
+			}
 		}
 	}
 }

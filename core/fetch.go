@@ -66,6 +66,12 @@ func (s *session) fetch(ctx context.Context, info RemoteInfo, opt FetchOptions) 
 		return res, err
 	}
 	defer func() { err = firstError(err, place.Close()) }()
+	if err := place.check(ctx, s.view); err != nil {
+		return res, err
+	}
+	if place.depot.Operation().IsZero() {
+		return res, &NothingThereError{URL: place.bucket.String()}
+	}
 	f := &fetching{session: s, opt: opt, place: place, res: &res}
 	if err := f.compare(ctx); err != nil {
 		return res, err
@@ -216,7 +222,7 @@ func (f *fetching) receive(ctx context.Context) error {
 	if want.Commits = f.lacking(want.Have); len(want.Commits) == 0 {
 		return nil
 	}
-	copied, err := remote.Copy(ctx, f.local(), f.place.depot, want, f.copyOptions(PhaseReceive))
+	copied, err := remote.Copy(ctx, f.local(f.tempPath()), f.place.depot, want, f.copyOptions(PhaseReceive, f.tempPath()))
 	f.res.add(copied)
 	return f.place.failed(err)
 }
@@ -267,7 +273,7 @@ func (f *fetching) whole(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	copied, err := remote.CopyContents(ctx, f.local(), f.place.depot, f.historyEntries(ctx, tips), f.copyOptions(PhaseReceive))
+	copied, err := remote.CopyContents(ctx, f.local(f.tempPath()), f.place.depot, f.historyEntries(ctx, tips), f.copyOptions(PhaseReceive, f.tempPath()))
 	f.res.add(copied)
 	if err != nil {
 		return f.place.failed(err)

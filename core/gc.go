@@ -123,19 +123,25 @@ func (c *collecting) run(ctx context.Context) error {
 }
 
 // complete makes sure that everything reached is recorded: from now on what
-// is not counts as dead.
+// is not counts as dead. Where contents are promised by a remote they may be
+// missing, but not before all packs were looked through for them.
 func (c *collecting) complete(ctx context.Context, live *store.Live) error {
-	n, err := c.store.Recorded(ctx, live)
-	if err != nil || n >= live.Len() {
+	part, err := c.Part()
+	if err != nil {
+		return err
+	}
+	meta, chunks, err := c.store.Recorded(ctx, live)
+	if err != nil || meta+chunks >= live.Len() {
 		return err
 	}
 	if _, err := c.store.Mend(ctx, live); err != nil {
 		return err
 	}
-	if n, err = c.store.Recorded(ctx, live); err != nil || n >= live.Len() {
+	meta, chunks, err = c.store.Recorded(ctx, live)
+	if err != nil || meta+chunks >= live.Len() || part.Promised && meta >= live.LenMeta() {
 		return err
 	}
-	return fmt.Errorf("%w: %s", objects.ErrNotFound, count(live.Len()-n, "object"))
+	return fmt.Errorf("%w: %s", objects.ErrNotFound, count(live.Len()-meta-chunks, "object"))
 }
 
 // sweep removes what was marked, if its time has come; it says whether the

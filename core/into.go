@@ -87,6 +87,9 @@ func (f *intoFolder) run(ctx context.Context, skipDamaged bool) error {
 	if strangers.Count > 0 {
 		return &ObstaclesError{Verb: "checkout into " + f.dir, Obstacles: strangers}
 	}
+	if err := f.bring(ctx, newEntries(f.changes(ctx))); err != nil {
+		return err
+	}
 	return f.write(ctx, options, skipDamaged)
 }
 

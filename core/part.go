@@ -24,14 +24,14 @@ import (
 // and stays in every commit as it is in the parent.
 type Part struct {
 	// Promised: contents may be missing here, and are at Remote.
-	Promised bool
-	Remote   string // its name; empty unless Promised
+	Promised bool   `json:"promised,omitempty"`
+	Remote   string `json:"remote,omitempty"` // its name; empty unless Promised
 	// All: the working tree holds everything.
-	All bool
+	All bool `json:"all,omitempty"`
 	// Paths are clean patterns of package worktree, sorted.
-	Paths []string
+	Paths []string `json:"paths,omitempty"`
 	// None: no file but the rules.
-	None bool
+	None bool `json:"none,omitempty"`
 
 	patterns *worktree.Patterns // of Paths; nil: not compiled yet
 }
@@ -129,24 +129,24 @@ func (p Part) String() string {
 	return quoteSome(p.Paths)
 }
 
-// partRecord is the file `.mlvc/part`, and the new part in unfinished work.
+// partRecord is the file `.mlvc/part`.
 type partRecord struct {
-	Version  int      `json:"version"`
-	Promised bool     `json:"promised,omitempty"`
-	Remote   string   `json:"remote,omitempty"`
-	All      bool     `json:"all,omitempty"`
-	Paths    []string `json:"paths,omitempty"`
-	None     bool     `json:"none,omitempty"`
+	Version int `json:"version"`
+	Part
 }
 
 const partVersion = 1
 
-func (p Part) record() *partRecord {
-	return &partRecord{partVersion, p.Promised, p.Remote, p.All, quotePaths(p.Paths), p.None}
+// encode writes the one valid form of `.mlvc/part`; FORMAT.md describes it.
+func (p Part) encode() ([]byte, error) {
+	p.Paths = quotePaths(p.Paths)
+	text, err := json.MarshalIndent(partRecord{partVersion, p}, "", "  ")
+	return append(text, '\n'), err
 }
 
-func (r partRecord) part() (Part, error) {
-	p := Part{Promised: r.Promised, Remote: r.Remote, All: r.All, Paths: unquotePaths(r.Paths), None: r.None}
+// tidied checks a part that was read, whose paths are quoted.
+func (p Part) tidied() (Part, error) {
+	p.Paths = unquotePaths(p.Paths)
 	if err := p.check(); err != nil {
 		return Part{}, err
 	}
@@ -156,12 +156,6 @@ func (r partRecord) part() (Part, error) {
 	}
 	p.patterns = clean.patterns
 	return p, err
-}
-
-// encode writes the one valid form of `.mlvc/part`; FORMAT.md describes it.
-func (p Part) encode() ([]byte, error) {
-	text, err := json.MarshalIndent(p.record(), "", "  ")
-	return append(text, '\n'), err
 }
 
 func decodePart(text []byte) (Part, error) {
@@ -174,7 +168,7 @@ func decodePart(text []byte) (Part, error) {
 	if err != nil {
 		return Part{}, damaged(err)
 	}
-	p, err := r.part()
+	p, err := r.tidied()
 	if err != nil {
 		return Part{}, damaged(err)
 	}
@@ -221,4 +215,14 @@ func (r *Repo) setPart(p Part) error {
 		return err
 	}
 	return vfs.WriteFile(r.env.FS, r.partPath(), text, 0o666)
+}
+
+// selectFiles records another selection; what is promised stays.
+func (r *Repo) selectFiles(p Part) error {
+	now, err := r.Part()
+	if err != nil {
+		return err
+	}
+	p.Promised, p.Remote = now.Promised, now.Remote
+	return r.setPart(p)
 }

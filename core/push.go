@@ -52,17 +52,6 @@ type NameMove struct {
 	New    objects.ID `json:"new,omitzero"`
 }
 
-// Transferred counts what was sent or received.
-type Transferred struct {
-	Objects int64 `json:"objects"`
-	Packs   int64 `json:"packs"`
-	Bytes   int64 `json:"bytes"` // of packs
-}
-
-func (t *Transferred) add(c remote.Copied) {
-	t.Objects, t.Packs, t.Bytes = t.Objects+c.Objects, t.Packs+c.Packs, t.Bytes+c.Bytes
-}
-
 // PushResult is what a push did.
 type PushResult struct {
 	Remote string     `json:"remote"`
@@ -128,6 +117,13 @@ func (r *Repo) Push(ctx context.Context, opt PushOptions) (res PushResult, err e
 		return res, err
 	}
 	defer func() { err = firstError(err, p.place.Close()) }()
+	if err := p.place.check(ctx, p.view); err != nil {
+		return res, err
+	}
+	if p.temp, err = r.lookFolder(); err != nil {
+		return res, err
+	}
+	defer removeAll(r.env.FS, p.temp) //nolint:errcheck // what stays is swept when it is old
 	if err := p.run(ctx); err != nil {
 		return res, err
 	}
@@ -143,6 +139,7 @@ type pushing struct {
 	*Repo
 	opt   PushOptions
 	place *place
+	temp  string // for packs on their way; nobody else's
 	res   *PushResult
 
 	view   refs.View
@@ -334,18 +331,13 @@ func (p *pushing) try(ctx context.Context) (moved bool, err error) {
 			want.Commits = append(want.Commits, m.New.Commit)
 		}
 	}
-	copied, err := remote.Copy(ctx, p.place.depot, p.local(), want, p.copyOptions(PhaseSend))
+	copied, err := remote.Copy(ctx, p.place.depot, p.local(p.temp), want, p.copyOptions(PhaseSend, p.temp))
 	p.res.add(copied)
 	if err != nil {
 		return false, p.place.failed(err)
 	}
 	_, err = p.place.depot.Publish(ctx, refs.Op{When: p.env.Now(), Who: p.env.Who, Reason: p.env.Command, Moves: moves})
 	return errors.Is(err, refs.ErrMoved), p.place.failed(err)
-}
-
-// local is the local store as one end of a transfer.
-func (r *Repo) local() *remote.Local {
-	return remote.NewLocal(r.store, r.env.FS, r.tempPath())
 }
 
 // compare finds how the names must move at the remote, and refuses what does
@@ -559,9 +551,4 @@ func (p *pushing) track(ctx context.Context) (err error) {
 		return nil
 	}
 	return s.move(ctx, refs.Op{Moves: moves})
-}
-
-// copyOptions are those of a transfer from or to the local store.
-func (r *Repo) copyOptions(phase Phase) remote.CopyOptions {
-	return remote.CopyOptions{FS: r.env.FS, Temp: r.tempPath(), Workers: r.env.workers()}
 }

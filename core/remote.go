@@ -248,6 +248,9 @@ func tracking(remote string, name refs.Name) refs.Name {
 	return refs.Name(refs.Remotes + remote + "/" + strings.TrimPrefix(string(name), refs.Branches))
 }
 
+// tracks reports whether a name says where a remote was seen.
+func tracks(name refs.Name) bool { return strings.HasPrefix(string(name), refs.Remotes) }
+
 func (r *Repo) cachePath() string { return filepath.Join(r.dir, "cache") }
 
 // errNoPlaces is for an Env that knows no places.
@@ -278,6 +281,25 @@ func (r *Repo) openPlace(ctx context.Context, info RemoteInfo) (*place, error) {
 		return nil, &PlaceError{info.Name, b.String(), errors.Join(err, b.Close())}
 	}
 	return &place{RemoteInfo: info, bucket: b, depot: d}, nil
+}
+
+// LostPlaceError is for a remote that had a repository when it was last seen,
+// and has none now: as a mount point has whose disk is not mounted.
+type LostPlaceError struct{ Remote, URL string }
+
+func (e *LostPlaceError) Error() string {
+	return fmt.Sprintf("remote %s (%s) has no repository any more, though it had one when it was last seen", e.Remote, e.URL)
+}
+
+// check fails with a *LostPlaceError for a place that lost what it had.
+func (p *place) check(ctx context.Context, view refs.View) error {
+	if !p.depot.Operation().IsZero() {
+		return nil
+	}
+	for _, err := range view.List(ctx, refs.Remotes+p.Name+"/") {
+		return firstError(err, &LostPlaceError{Remote: p.Name, URL: p.bucket.String()})
+	}
+	return nil
 }
 
 func (p *place) Close() error { return p.bucket.Close() }

@@ -19,7 +19,8 @@ type RestoreOptions struct {
 // deleted; files in neither are left alone. A path with content that no commit
 // holds is refused without Force. Files are read even if their stat says that
 // they did not change: other bytes under an unchanged stat are damage, which
-// this mends.
+// this mends. A path outside of the part that the working tree holds is an
+// *OutsideError; of a folder its part is restored.
 func (r *Repo) Restore(ctx context.Context, opt RestoreOptions) (res CheckoutResult, err error) {
 	s, err := r.begin(ctx)
 	if err != nil {
@@ -48,6 +49,13 @@ func (s *session) restore(ctx context.Context, opt RestoreOptions) (CheckoutResu
 		return res, err
 	}
 	if err := s.checkMatch(ctx, rev, paths, s.head.Tree, tree); err != nil {
+		return res, err
+	}
+	part, err := s.Part()
+	if err != nil {
+		return res, err
+	}
+	if err := s.checkInside(ctx, part, paths, s.head.Tree, tree); err != nil {
 		return res, err
 	}
 	res.Carried, err = s.carry(ctx, Unfinished{

@@ -34,7 +34,8 @@ type snapshotOptions struct {
 // files are known to be what the tree says.
 type snapshot struct {
 	*session
-	opt snapshotOptions
+	opt  snapshotOptions
+	part Part
 
 	tree  objects.ID      // begins as the head's
 	index *worktree.Index // what is known so far
@@ -72,6 +73,10 @@ func (s *session) openSnapshot(ctx context.Context, opt snapshotOptions) (*snaps
 	if err := s.checkPaths(ctx, s.head.Tree, opt.Paths); err != nil {
 		return nil, err
 	}
+	part, err := s.Part()
+	if err != nil {
+		return nil, err
+	}
 	index, err := s.loadIndex(ctx, s.head.Tree)
 	if err != nil {
 		return nil, err
@@ -79,7 +84,7 @@ func (s *session) openSnapshot(ctx context.Context, opt snapshotOptions) (*snaps
 	if len(opt.Paths) == 0 {
 		opt.Paths = nil // for package worktree, which takes an empty list at its word
 	}
-	p := &snapshot{session: s, opt: opt, tree: s.head.Tree, index: index, stamps: make(map[string]worktree.Stamp)}
+	p := &snapshot{session: s, opt: opt, part: part, tree: s.head.Tree, index: index, stamps: make(map[string]worktree.Stamp)}
 	p.reader = newReader(p)
 	return p, nil
 }
@@ -88,6 +93,11 @@ func (p *snapshot) close() {
 	if p.index != nil {
 		p.index.Close() //nolint:errcheck // it was only read
 	}
+}
+
+// scanTree scans the part; what lies outside of it stays as in the head's tree.
+func (p *snapshot) scanTree(ctx context.Context, opt worktree.ScanOptions) iter.Seq2[worktree.Item, error] {
+	return p.session.scan(ctx, p.part, p.head.Tree, opt)
 }
 
 func (p *snapshot) scanOptions() worktree.ScanOptions {
@@ -109,9 +119,13 @@ func (p *snapshot) scan(ctx context.Context) error {
 	opt.Folder = func(path string, st vfs.Stat) {
 		p.folders = append(p.folders, folderStat{path, st.Mtime, st.Ctime})
 	}
-	for item, err := range worktree.Scan(ctx, opt) {
+	for item, err := range p.scanTree(ctx, opt) {
 		if err != nil {
 			return err
+		}
+		if item.Kind == worktree.KindOutside {
+			p.warnOutside(item.Path)
+			continue
 		}
 		if item.Kind == worktree.KindSkipped && item.Skip == worktree.SkipSpecial && item.Record == nil {
 			p.warnSpecial(item.Path)
@@ -127,6 +141,10 @@ func (p *snapshot) scan(ctx context.Context) error {
 	}
 	p.scanned = true
 	return nil
+}
+
+func (p *snapshot) warnOutside(path string) {
+	p.env.Events.Warn(Warning{Code: "outside_part", Path: path, Message: "outside of the part of the dataset that the working tree holds: not recorded"})
 }
 
 func (p *snapshot) warnSpecial(path string) {
@@ -149,7 +167,13 @@ func (p *snapshot) differences(ctx context.Context, reread func(string) bool) it
 	opt := p.scanOptions()
 	opt.All = reread != nil
 	return func(yield func(worktree.Item, error) bool) {
-		for item, err := range worktree.Scan(ctx, opt) {
+		for item, err := range p.scanTree(ctx, opt) {
+			if err == nil && item.Kind == worktree.KindOutside {
+				if !p.scanned {
+					p.warnOutside(item.Path)
+				}
+				continue
+			}
 			if err == nil && item.Kind == worktree.KindClean && !reread(item.Path) {
 				continue
 			}
@@ -229,7 +253,7 @@ func (p *snapshot) moved(ctx context.Context) ([]string, error) {
 	}
 	var paths []string
 	p.again_ = nil
-	for item, err := range worktree.Scan(ctx, p.scanOptions()) {
+	for item, err := range p.scanTree(ctx, p.scanOptions()) {
 		if err != nil {
 			return nil, err
 		}
@@ -250,7 +274,7 @@ func (p *snapshot) moved(ctx context.Context) ([]string, error) {
 // news. A file whose stat may not be kept is not: its stamp tells.
 func (p *snapshot) hasMoved(item worktree.Item) bool {
 	switch item.Kind {
-	case worktree.KindSkipped:
+	case worktree.KindSkipped, worktree.KindOutside:
 		return false // as it was: it is not recorded
 	case worktree.KindModified, worktree.KindNoted:
 		stamp, ok := p.stamps[item.Path]

@@ -11,7 +11,9 @@ import (
 type StatusKind string
 
 // The kinds. Left is a path that is no longer part of the dataset; it will
-// leave the next commit and stays on the disk.
+// leave the next commit and stays on the disk. Outside is a path on the disk,
+// or a folder of such, that lies outside of the part of the dataset that the
+// working tree holds: it is not recorded.
 const (
 	StatusNew        StatusKind = "new"
 	StatusChanged    StatusKind = "changed"
@@ -19,6 +21,7 @@ const (
 	StatusLeft       StatusKind = "left"
 	StatusSpecial    StatusKind = "special"
 	StatusUnreadable StatusKind = "unreadable"
+	StatusOutside    StatusKind = "outside"
 )
 
 // StatusEntry is one path that differs.
@@ -40,11 +43,23 @@ type Status struct {
 	Branch     string        `json:"branch,omitempty"` // empty: detached
 	Head       objects.ID    `json:"head,omitzero"`    // zero: no commit yet
 	Unfinished *Unfinished   `json:"unfinished,omitempty"`
-	Changes    objects.Delta `json:"changes"` // what a commit would change; Files and Bytes are the totals
-	Skipped    int64         `json:"skipped"` // special and unreadable paths
+	Part       *PartStatus   `json:"part,omitempty"` // nil: everything is here
+	Changes    objects.Delta `json:"changes"`        // what a commit would change; Files and Bytes are the totals
+	Skipped    int64         `json:"skipped"`        // special and unreadable paths
+	Outside    int64         `json:"outside"`        // paths outside of the part
 	Clean      bool          `json:"clean"`
 	// Git is how the data stand to git; nil if they are not paired.
 	Git *Standing `json:"git,omitempty"`
+}
+
+// PartStatus is which part of the head's tree the working tree holds.
+type PartStatus struct {
+	Part
+	Files int64 `json:"files"` // of the part; 0 where only some paths were looked at
+	Bytes int64 `json:"bytes"`
+	// The totals are of the whole dataset.
+	TotalFiles int64 `json:"total_files"`
+	TotalBytes int64 `json:"total_bytes"`
 }
 
 // Status compares the working tree, or the given paths of it, with the head,
@@ -72,14 +87,24 @@ func (r *Repo) Status(ctx context.Context, paths []string, each func(StatusEntry
 		return st, err
 	}
 	defer d.close()
+	if st.Part, err = r.partStatus(ctx, d.part, h); err != nil {
+		return st, err
+	}
 	for c, err := range d.changes(ctx) {
 		if err != nil {
 			return st, err
 		}
-		if c.Skip != worktree.SkipNone {
+		switch {
+		case c.Outside:
+			st.Outside++
+		case c.Skip != worktree.SkipNone:
 			st.Skipped++
-		} else {
+		default:
 			addChange(&st.Changes, c.Change)
+		}
+		if st.Part != nil && c.Old != nil {
+			st.Part.Files++
+			st.Part.Bytes += c.Old.Size
 		}
 		if err := each(statusEntry(c)); err != nil {
 			return st, err
@@ -88,13 +113,39 @@ func (r *Repo) Status(ctx context.Context, paths []string, each func(StatusEntry
 	ch := &st.Changes
 	ch.Files = d.tally.Files + ch.Added + ch.Changed
 	ch.Bytes = d.tally.Bytes + ch.AddedBytes + ch.ChangedBytes
+	if p := st.Part; p != nil {
+		p.Files, p.Bytes = p.Files+d.tally.Files, p.Bytes+d.tally.Bytes
+		if len(paths) > 0 {
+			p.Files, p.Bytes = 0, 0
+		}
+	}
 	st.Clean = ch.Added+ch.Changed+ch.Removed == 0
 	return st, d.save(ctx)
+}
+
+// partStatus is the status of a part before anything is counted; nil where
+// there is nothing to say.
+func (r *Repo) partStatus(ctx context.Context, part Part, h head) (*PartStatus, error) {
+	if part.isWhole() {
+		return nil, nil
+	}
+	p := &PartStatus{Part: part}
+	if h.Commit.IsZero() {
+		return p, nil
+	}
+	c, err := r.commit(ctx, h.Commit)
+	p.TotalFiles, p.TotalBytes = c.Delta.Files, c.Delta.Bytes
+	return p, err
 }
 
 func statusEntry(c workChange) StatusEntry {
 	e := StatusEntry{Path: c.Path}
 	switch {
+	case c.Outside:
+		e.Status = StatusOutside
+		if c.Folder {
+			e.Mode = objects.ModeDir.String()
+		}
 	case c.Skip == worktree.SkipSpecial:
 		e.Status = StatusSpecial
 	case c.Skip == worktree.SkipUnreadable:

@@ -22,7 +22,8 @@ type SwitchOptions struct {
 }
 
 // Switch makes the working tree hold a branch and attaches HEAD to it, as
-// Checkout does; it goes to branches alone.
+// Checkout does; it goes to branches alone. One that was only fetched from a
+// remote is made.
 func (r *Repo) Switch(ctx context.Context, opt SwitchOptions) (res CheckoutResult, err error) {
 	s, err := r.begin(ctx)
 	if err != nil {
@@ -57,7 +58,7 @@ func (s *session) switchMoves(ctx context.Context, name refs.Name, opt SwitchOpt
 	}
 	switch {
 	case !opt.Create && value.IsZero():
-		return objects.ID{}, nil, s.unknownBranch(ctx, opt.Branch)
+		return s.fromRemote(ctx, name)
 	case !opt.Create:
 		return value.Commit, nil, nil
 	case !value.IsZero():
@@ -71,4 +72,27 @@ func (s *session) switchMoves(ctx context.Context, name refs.Name, opt SwitchOpt
 		return objects.ID{}, nil, err
 	}
 	return start.ID, []refs.Move{{Name: name, New: refs.Value{Commit: start.ID}}}, nil
+}
+
+// fromRemote makes a branch that only remotes have: where the one that verbs
+// mean without a word has it, or the only one that does.
+func (s *session) fromRemote(ctx context.Context, name refs.Name) (objects.ID, []refs.Move, error) {
+	var found []objects.ID
+	for _, info := range s.Remotes() {
+		commit, err := s.view.Commit(ctx, tracking(info.Name, name))
+		if err != nil {
+			return objects.ID{}, nil, err
+		}
+		if commit.IsZero() {
+			continue
+		}
+		if found = append(found, commit); info.Default {
+			found = []objects.ID{commit}
+			break
+		}
+	}
+	if len(found) != 1 {
+		return objects.ID{}, nil, s.unknownBranch(ctx, name.Short())
+	}
+	return found[0], []refs.Move{{Name: name, New: refs.Value{Commit: found[0]}}}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -190,6 +191,8 @@ func (s *session) undoable(ctx context.Context) (refs.Logged, error) {
 			delete(undone, l.ID)
 		case !l.Op.Undoes.IsZero():
 			undone[l.Op.Undoes] = true
+		case len(inverse(l.Op.Moves)) == 0:
+			// A push or a fetch: it was only seen where a remote is.
 		default:
 			return l, nil
 		}
@@ -198,11 +201,12 @@ func (s *session) undoable(ctx context.Context) (refs.Logged, error) {
 }
 
 // inverse returns the moves that take moves back. HEAD, once there, stays:
-// before the first commit it was on the branch without saying so.
+// before the first commit it was on the branch without saying so. So do the
+// names of remotes: they tell where a remote was seen, which no undo changes.
 func inverse(moves []refs.Move) []refs.Move {
 	var back []refs.Move
 	for _, m := range moves {
-		if m.Name == refs.HEAD && m.Old.IsZero() {
+		if m.Name == refs.HEAD && m.Old.IsZero() || tracks(m.Name) {
 			continue
 		}
 		back = append(back, refs.Move{Name: m.Name, Old: m.New, New: m.Old})
@@ -217,7 +221,7 @@ func (s *session) checkKept(op OpInfo) error {
 	return nil
 }
 
-// OpRestore makes every name what it was after an operation, and the files
+// OpRestore makes every name, but those of remotes, what it was after an operation, and the files
 // with them, under the rules of a checkout. It can be undone.
 func (r *Repo) OpRestore(ctx context.Context, opt UndoOptions) (res UndoResult, err error) {
 	s, err := r.begin(ctx)
@@ -237,6 +241,7 @@ func (r *Repo) OpRestore(ctx context.Context, opt UndoOptions) (res UndoResult, 
 	if err != nil {
 		return res, err
 	}
+	moves = slices.DeleteFunc(moves, func(m refs.Move) bool { return tracks(m.Name) })
 	res.CheckoutResult, err = s.goBack(ctx, taking{
 		verb: "op restore", goal: "names as after operation " + l.ID.String(), moves: moves,
 		carryOptions: carryOptions{force: opt.Force, skipDamaged: opt.SkipDamaged},

@@ -37,6 +37,10 @@ type Unfinished struct {
 	To   objects.ID `json:"to"`
 	// Paths limits the work to these files and folders; empty: everything.
 	Paths []string `json:"paths,omitempty"`
+	// Part is the part of the dataset that the files go to, and what is in
+	// `.mlvc/part` the one that they were; nil: that does not change. What is
+	// promised is for `.mlvc/part` alone to say.
+	Part *Part `json:"part,omitempty"`
 	// Moves are the moves of names that end the work, Undoes the operation
 	// that they take back.
 	Moves  []UnfinishedMove `json:"moves,omitempty"`
@@ -73,7 +77,11 @@ func (u *Unfinished) operation() refs.Op {
 	return op
 }
 
-const unfinishedVersion = 1
+// The versions of the record: the second has a part.
+const (
+	unfinishedVersion = 1
+	unfinishedPart    = 2
+)
 
 // UnfinishedError refuses a verb while other work is unfinished.
 type UnfinishedError struct {
@@ -106,16 +114,23 @@ func decodeUnfinished(text []byte) (*Unfinished, error) {
 	if err := json.Unmarshal(text, &head); err != nil {
 		return nil, fmt.Errorf("%w: .mlvc/unfinished: %w", objects.ErrCorrupt, err)
 	}
-	if head.Version > unfinishedVersion {
-		return nil, fmt.Errorf(".mlvc/unfinished of version %d (this mlvc reads up to %d): %w", head.Version, unfinishedVersion, objects.ErrNewer)
+	if head.Version > unfinishedPart {
+		return nil, fmt.Errorf(".mlvc/unfinished of version %d (this mlvc reads up to %d): %w", head.Version, unfinishedPart, objects.ErrNewer)
 	}
 	u := new(Unfinished)
 	if err := json.Unmarshal(text, u); err != nil {
 		return nil, fmt.Errorf("%w: .mlvc/unfinished: %w", objects.ErrCorrupt, err)
 	}
 	u.Paths = unquotePaths(u.Paths)
+	if u.Part != nil {
+		part, err := u.Part.tidied()
+		if err != nil {
+			return nil, fmt.Errorf("%w: .mlvc/unfinished: %w", objects.ErrCorrupt, err)
+		}
+		u.Part = &part
+	}
 	again, err := u.encode()
-	if err != nil || !bytes.Equal(again, text) {
+	if err != nil || !bytes.Equal(again, text) || u.Version != u.version() {
 		return nil, fmt.Errorf("%w: .mlvc/unfinished is not in its one valid form", objects.ErrCorrupt)
 	}
 	return u, nil
@@ -125,8 +140,21 @@ func decodeUnfinished(text []byte) (*Unfinished, error) {
 // carry, or that begins with a quote, as a quoted Go string.
 func (u Unfinished) encode() ([]byte, error) {
 	u.Paths = quotePaths(u.Paths)
+	if u.Part != nil {
+		part := *u.Part
+		part.Paths = quotePaths(part.Paths)
+		u.Part = &part
+	}
 	text, err := json.MarshalIndent(u, "", "  ")
 	return append(text, '\n'), err
+}
+
+// version is the lowest that can say it.
+func (u *Unfinished) version() int {
+	if u.Part != nil {
+		return unfinishedPart
+	}
+	return unfinishedVersion
 }
 
 // quotePaths writes paths so that JSON can carry them.
@@ -152,7 +180,7 @@ func unquotePaths(paths []string) []string {
 
 // beginWork records work before its first file changes.
 func (s *session) beginWork(u *Unfinished) error {
-	u.Version, u.Token, u.Since = unfinishedVersion, vfs.TempName("")[len(vfs.TempPrefix):], s.env.Now()
+	u.Version, u.Token, u.Since = u.version(), vfs.TempName("")[len(vfs.TempPrefix):], s.env.Now()
 	u.Command = strings.ToValidUTF8(s.env.Command, "?")
 	text, err := u.encode()
 	if err != nil {
@@ -161,8 +189,14 @@ func (s *session) beginWork(u *Unfinished) error {
 	return vfs.WriteFile(s.env.FS, s.unfinishedPath(), text, 0o666)
 }
 
-// endWork removes the record: the work is done or was taken back.
-func (s *session) endWork() error {
+// endWork removes the record: the work is done, or was taken back (nil). The
+// part that the files went to is recorded first.
+func (s *session) endWork(u *Unfinished) error {
+	if u != nil && u.Part != nil {
+		if err := s.selectFiles(*u.Part); err != nil {
+			return err
+		}
+	}
 	err := s.env.FS.Remove(s.unfinishedPath())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -172,31 +206,49 @@ func (s *session) endWork() error {
 
 // earlierWork returns the work that was interrupted, or nil. Names move when
 // the files are durably in place, so where they have moved only the record
-// is left to be removed.
+// is left to be removed, and the part to be recorded before.
 func (s *session) earlierWork(ctx context.Context) (*Unfinished, error) {
 	u, err := s.Unfinished()
-	if err != nil || u == nil || len(u.Moves) == 0 {
+	if err != nil || u == nil {
 		return u, err
 	}
-	for _, m := range u.operation().Moves {
-		value, err := s.view.Get(ctx, m.Name)
-		if err != nil {
-			return nil, err
-		}
-		if value != m.New {
-			return u, nil
-		}
+	done, err := s.isDone(ctx, u)
+	if err != nil || !done {
+		return u, err
 	}
 	if err := s.sweepWork(ctx, u); err != nil {
 		return nil, err
 	}
-	return nil, s.endWork()
+	return nil, s.endWork(u)
+}
+
+// isDone reports whether the files of unfinished work are in place: the names
+// have moved, or where none had to, the part is recorded.
+func (s *session) isDone(ctx context.Context, u *Unfinished) (bool, error) {
+	if len(u.Moves) == 0 {
+		if u.Part == nil {
+			return false, nil
+		}
+		now, err := s.Part()
+		return err == nil && now.sameFiles(*u.Part), err
+	}
+	for _, m := range u.operation().Moves {
+		value, err := s.view.Get(ctx, m.Name)
+		if err != nil || value != m.New {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // sweepWork removes what interrupted runs of the work left under reserved
 // names.
 func (s *session) sweepWork(ctx context.Context, u *Unfinished) error {
-	return worktree.Sweep(ctx, worktree.Options{FS: s.env.FS, Root: s.root}, s.changesOf(ctx, u.From, u.To, u.Paths))
+	paths := u.Paths
+	if u.Part != nil {
+		paths = []string{"."} // also what did not change comes and goes
+	}
+	return worktree.Sweep(ctx, worktree.Options{FS: s.env.FS, Root: s.root}, s.changesOf(ctx, u.From, u.To, paths))
 }
 
 // refuseUnfinished fails if earlier work on the files was interrupted.

@@ -50,15 +50,18 @@ type Damage struct {
 
 // VerifyResult counts what was verified.
 type VerifyResult struct {
-	Operations int64         `json:"operations"`
-	Commits    int64         `json:"commits"`
-	Nodes      int64         `json:"nodes"`    // of trees, each once
-	Contents   int64         `json:"contents"` // with Full each once, else as often as a node names it
-	Bytes      int64         `json:"bytes"`    // read and hashed
-	Packs      int64         `json:"packs"`
-	Damaged    int64         `json:"damaged"`
-	Repaired   int           `json:"repaired,omitempty"`
-	Took       time.Duration `json:"took_ns"`
+	Operations int64 `json:"operations"`
+	Commits    int64 `json:"commits"`
+	Nodes      int64 `json:"nodes"`    // of trees, each once
+	Contents   int64 `json:"contents"` // with Full each once, else as often as a node names it
+	Bytes      int64 `json:"bytes"`    // read and hashed
+	Packs      int64 `json:"packs"`
+	// NotHere counts contents that are promised by a remote, and were not
+	// fetched, or not wholly: that is no damage.
+	NotHere  int64         `json:"not_here,omitempty"`
+	Damaged  int64         `json:"damaged"`
+	Repaired int           `json:"repaired,omitempty"`
+	Took     time.Duration `json:"took_ns"`
 }
 
 // Verify checks the repository and calls each for everything damaged, one at a
@@ -72,7 +75,11 @@ type VerifyResult struct {
 func (r *Repo) Verify(ctx context.Context, opt VerifyOptions, each func(Damage) error) (VerifyResult, error) {
 	started := r.env.Now()
 	v := &verifying{Repo: r, opt: opt, each: each, checker: r.store.NewChecker(), seen: store.NewLive(), damaged: make(map[objects.ID]bool)}
-	err := v.run(ctx)
+	part, err := r.Part()
+	if err == nil {
+		v.promised = part.Promised
+		err = v.run(ctx)
+	}
 	if err == nil && opt.Repair {
 		err = v.repair(ctx)
 	}
@@ -86,6 +93,8 @@ type verifying struct {
 	each    func(Damage) error
 	checker *store.Checker
 	jobs    chan verifyJob
+	// promised: a chunk that no pack has is not damage.
+	promised bool
 
 	mu      sync.Mutex
 	seen    *store.Live // nodes, lists; used by more than one goroutine
@@ -299,12 +308,13 @@ func (v *verifying) contents(ctx context.Context, job verifyJob) error {
 			continue
 		}
 		where := Damage{Commit: job.commit, Path: named.path}
-		var err error
-		if v.opt.Full {
+		here, err := true, error(nil)
+		if !v.opt.Full || v.promised {
+			here, err = v.places(ctx, where, named.entry)
+		}
+		if v.opt.Full && here && err == nil {
 			err = content.Read(ctx, v.store, named.entry, io.Discard, 1)
 			v.bytes.Add(named.entry.Size)
-		} else {
-			err = v.places(ctx, where, named.entry)
 		}
 		if err != nil {
 			if err := v.found(ctx, where, named.entry.Content, err); err != nil {
@@ -326,37 +336,49 @@ func (v *verifying) firstContent(e objects.Entry) bool {
 	return true
 }
 
-// places verifies that the chunks of a content can be where they are said to be.
-func (v *verifying) places(ctx context.Context, where Damage, e objects.Entry) error {
+// places verifies that the chunks of a content can be where they are said to
+// be, and says whether all are here: of what is promised, some may not be.
+func (v *verifying) places(ctx context.Context, where Damage, e objects.Entry) (here bool, err error) {
 	ids := []objects.ID{e.Content}
 	if e.Size > objects.SingleChunk {
 		ids = nil
 		err := chunk.WalkList(ctx, v.store, e.List, func(id objects.ID) (bool, error) {
-			return v.first(id), nil
+			// Of what may not be here, each content is looked at as a whole.
+			return v.first(id) || v.promised, nil
 		}, func(run chunk.Run) error {
 			ids = append(ids, run.ID)
 			return nil
 		})
 		if err != nil {
-			return err
+			return true, err
 		}
 	}
 	wrong, err := v.checker.Places(ctx, ids)
 	if err != nil {
-		return err
+		return true, err
 	}
+	here = true
 	for i, err := range wrong {
 		if err == nil {
+			continue
+		}
+		if v.promised && errors.Is(err, objects.ErrNotFound) {
+			here = false
 			continue
 		}
 		if _, lostErr := v.store.Get(ctx, ids[i]); lostErr == nil {
 			continue // gc moved it just now, or only the database lacks it
 		}
 		if err := v.found(ctx, where, ids[i], err); err != nil {
-			return err
+			return here, err
 		}
 	}
-	return nil
+	if !here {
+		v.mu.Lock()
+		v.res.NotHere++
+		v.mu.Unlock()
+	}
+	return here, nil
 }
 
 // packs reads every pack; what is damaged there may belong to nothing any more.

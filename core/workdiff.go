@@ -25,6 +25,9 @@ type workChange struct {
 	Skip worktree.Skip // the path is special or unreadable: Change says nothing
 	Err  error         // why, if unreadable
 	Left bool          // the path left the dataset; New is nil
+	// Outside: the path is on the disk and outside of the part that the
+	// working tree holds: Change says nothing. Folder: it is one.
+	Outside, Folder bool
 }
 
 // workDiff compares the working tree with the tree of the head, in path
@@ -33,6 +36,7 @@ type workChange struct {
 type workDiff struct {
 	repo  *Repo
 	head  head
+	part  Part
 	rules Rules
 	paths []string
 	tally worktree.Tally // what is unchanged
@@ -54,6 +58,10 @@ func (r *Repo) workDiff(ctx context.Context, h head, paths []string) (*workDiff,
 		r.env.Events.Warn(Warning{Code: "rules", Path: RulesFile, Message: err.Error()})
 		rules = DefaultRules()
 	}
+	part, err := r.Part()
+	if err != nil {
+		return nil, err
+	}
 	index, err := r.loadIndex(ctx, h.Tree)
 	if err != nil {
 		return nil, err
@@ -61,14 +69,14 @@ func (r *Repo) workDiff(ctx context.Context, h head, paths []string) (*workDiff,
 	if len(paths) == 0 {
 		paths = nil // for package worktree, which takes an empty list at its word
 	}
-	return &workDiff{repo: r, head: h, rules: rules, paths: paths, index: index}, nil
+	return &workDiff{repo: r, head: h, part: part, rules: rules, paths: paths, index: index}, nil
 }
 
 func (d *workDiff) close() { d.index.Close() } //nolint:errcheck // it was only read
 
 // changes yields what differs. It may be used once.
 func (d *workDiff) changes(ctx context.Context) iter.Seq2[workChange, error] {
-	items := worktree.Scan(ctx, worktree.ScanOptions{
+	items := d.repo.scan(ctx, d.part, d.head.Tree, worktree.ScanOptions{
 		WalkOptions: worktree.WalkOptions{FS: d.repo.env.FS, Root: d.repo.root, Track: d.rules.Track, Paths: d.paths},
 		Index:       d.index,
 		Clean:       &d.tally,
@@ -84,7 +92,7 @@ func (d *workDiff) changes(ctx context.Context) iter.Seq2[workChange, error] {
 				yield(workChange{}, err)
 				return
 			}
-			if c.Old == nil && c.New == nil && c.Skip == worktree.SkipNone {
+			if c.Old == nil && c.New == nil && c.Skip == worktree.SkipNone && !c.Outside {
 				continue // new, and gone again; or what left the dataset before
 			}
 			if !differs {
@@ -114,7 +122,7 @@ type looked struct {
 func (d *workDiff) look(ctx context.Context, item worktree.Item) (looked, error) {
 	l := looked{item: item, err: item.Err}
 	switch item.Kind {
-	case worktree.KindMissing, worktree.KindLeft, worktree.KindSkipped:
+	case worktree.KindMissing, worktree.KindLeft, worktree.KindSkipped, worktree.KindOutside:
 		return l, nil
 	case worktree.KindNoted:
 		l.entry = &item.Record.Entry
@@ -188,6 +196,10 @@ func hashReader(ctx context.Context, r io.Reader) (objects.ID, error) {
 func (d *workDiff) compare(ctx context.Context, l looked) (workChange, bool, error) {
 	rec := l.item.Record
 	c := workChange{Change: worktree.Change{Path: l.item.Path}}
+	if l.item.Kind == worktree.KindOutside {
+		c.Outside, c.Folder = true, l.item.Stat.Type == vfs.TypeDir
+		return c, true, nil
+	}
 	if l.item.Kind == worktree.KindSkipped || l.err != nil {
 		c.Skip, c.Err = l.item.Skip, l.err
 		if l.err != nil {

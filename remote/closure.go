@@ -265,9 +265,13 @@ func (c *closure) tree(ctx context.Context, old, root objects.ID) error {
 		if change.New == nil {
 			return nil
 		}
+		var old objects.ID
+		if was, err := objects.DecodeEntry(change.Old); err == nil {
+			old = was.List
+		}
 		e, err := objects.DecodeEntry(change.New)
 		if err == nil {
-			err = c.content(ctx, e)
+			err = c.content(ctx, e, old)
 		}
 		if err != nil {
 			return fmt.Errorf("%q: %w", change.Key, err)
@@ -306,15 +310,15 @@ func openMap(root objects.ID) prolly.Map {
 }
 
 // content adds the chunk or the list of an entry and, unless only metadata is
-// wanted, the list's chunks.
-func (c *closure) content(ctx context.Context, e objects.Entry) error {
+// wanted, the list's chunks; old is the list that the parent has there, if any.
+func (c *closure) content(ctx context.Context, e objects.Entry, old objects.ID) error {
 	switch {
 	case e.Mode == objects.ModeDir:
 		return nil
 	case e.Size <= objects.SingleChunk:
 		return c.chunk(ctx, e.Content)
 	}
-	return chunk.WalkList(ctx, c.near, e.List, func(id objects.ID) (bool, error) {
+	return chunk.WalkBeyond(ctx, c.near, old, e.List, func(id objects.ID) (bool, error) {
 		if c.seen[id] {
 			return false, nil
 		}
@@ -328,7 +332,7 @@ func (c *closure) content(ctx context.Context, e objects.Entry) error {
 func (c *closure) entries(ctx context.Context, entries iter.Seq2[objects.Entry, error]) error {
 	for e, err := range entries {
 		if err == nil {
-			err = c.content(ctx, e)
+			err = c.content(ctx, e, objects.ID{})
 		}
 		if err != nil {
 			return err

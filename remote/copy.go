@@ -156,6 +156,9 @@ func (t *transfer) run(ctx context.Context, p *plan) error {
 	if err != nil {
 		return err
 	}
+	for _, pt := range parts {
+		pt.whole = pt.whole && t.pack.leaving == nil
+	}
 	t.report(func(now *Progress) {
 		for _, pt := range parts {
 			if now.TotalBytes += pt.bytes; pt.whole {
@@ -208,6 +211,11 @@ func (t *transfer) packs(ctx context.Context, parts []*part, typ pack.Type) erro
 		rest = rest[n:]
 	}
 	for _, pt := range parts {
+		if pt.Type == typ && pt.whole {
+			t.pack.held[pt.ID] = true // which dst may not say before Sync
+		}
+	}
+	for _, pt := range parts {
 		if pt.Type != typ || pt.whole {
 			continue
 		}
@@ -229,7 +237,7 @@ func (t *transfer) wave(ctx context.Context, parts []*part, typ pack.Type) error
 		g.Go(func() error {
 			err := t.whole(ctx, pt)
 			var lacking *store.LackingBaseError
-			if errors.Is(err, objects.ErrCorrupt) || errors.As(err, &lacking) {
+			if errors.Is(err, ErrDropped) || errors.Is(err, objects.ErrCorrupt) || errors.As(err, &lacking) {
 				pt.whole = false // what is sound goes into a new pack
 				return ctx.Err()
 			}
@@ -245,13 +253,14 @@ func (t *transfer) whole(ctx context.Context, pt *part) error {
 	if err != nil {
 		return err
 	}
-	if temporary {
-		defer t.opt.FS.Remove(name) //nolint:errcheck // it may have been moved away
+	if err = t.check(ctx, pt, name); err == nil {
+		err = t.dst.AddPack(ctx, pt.ID, name, temporary)
 	}
-	if err := t.check(ctx, pt, name); err != nil {
-		return err
+	if temporary && (err == nil || errors.Is(err, objects.ErrCorrupt)) {
+		// It may have been moved away; after other errors it is there for the next try.
+		t.opt.FS.Remove(name) //nolint:errcheck // see above
 	}
-	if err := t.dst.AddPack(ctx, pt.ID, name, temporary); err != nil {
+	if err != nil {
 		return err
 	}
 	t.sent(pt.Count, pt.Size)

@@ -29,6 +29,7 @@ type repacker struct {
 	foot    footers // of packs at src
 	dstFoot footers
 	held    map[objects.ID]bool // packs at dst
+	leaving map[objects.ID]bool // packs at dst that are about to be dropped
 }
 
 // newPack is a pack that was begun; its ID is zero until it is sealed.
@@ -55,6 +56,16 @@ func newRepacker(src *source, dst Endpoint, opt CopyOptions, sent func(*pack.Ind
 		src: src, dst: dst, fs: opt.FS, temp: opt.Temp, sent: sent,
 		moved: make(map[objects.ID]movedRecord), held: make(map[objects.ID]bool),
 		foot: footers{open: src.Open}, dstFoot: footers{open: dst.Open},
+	}
+}
+
+// leave says that packs are about to be dropped: nothing is built on them, and
+// no pack goes as it is, for it may be one of them.
+func (r *repacker) leave(packs []objects.ID) {
+	r.leaving = make(map[objects.ID]bool)
+	for _, id := range packs {
+		r.leaving[id] = true
+		r.held[id] = false
 	}
 }
 
@@ -273,7 +284,7 @@ func (r *repacker) find(ctx context.Context, records []footerRecord) ([]placed, 
 		return nil, false, err
 	}
 	for k, at := range places {
-		if at.Length == 0 || at.Pack.IsZero() {
+		if at.Length == 0 || at.Pack.IsZero() || r.leaving[at.Pack] {
 			return nil, false, nil
 		}
 		run, err := r.dstFoot.run(ctx, at)

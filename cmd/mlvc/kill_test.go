@@ -81,17 +81,24 @@ type killing struct {
 	step      int
 }
 
+// buildBinary builds the real binary.
+func buildBinary(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "mlvc.exe")
+	build := exec.Command("go", "build", "-o", bin, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return bin
+}
+
 func newKilling(t *testing.T, seed uint64) *killing {
 	k := &killing{
 		t: t, rnd: rand.New(rand.NewPCG(seed, 1)), root: t.TempDir(),
 		took: make(map[string]time.Duration), commits: make(map[string]looks), held: make(map[string]bool),
 	}
-	k.bin = filepath.Join(t.TempDir(), "mlvc.exe")
-	build := exec.Command("go", "build", "-o", k.bin, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	k.bin = buildBinary(t)
 	k.must("init")
 	k.must("config", "gc.keep_days", "0")
 	k.edit()

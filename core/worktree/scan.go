@@ -35,11 +35,15 @@ const (
 	// KindSkipped is a special or unreadable path. Of an unreadable folder the
 	// records below it are not yielded: nothing is known of them.
 	KindSkipped
+	// KindOutside is a path on the disk of which WalkOptions.Outside says that it
+	// is none of the working tree's, or says it of its record; or a folder of
+	// such. What the dataset has there stays as it is.
+	KindOutside
 )
 
 // String returns the kind as people read it.
 func (k Kind) String() string {
-	names := [...]string{"clean", "noted", "new", "modified", "type changed", "missing", "left", "skipped"}
+	names := [...]string{"clean", "noted", "new", "modified", "type changed", "missing", "left", "skipped", "outside"}
 	if int(k) < len(names) {
 		return names[k]
 	}
@@ -50,8 +54,8 @@ func (k Kind) String() string {
 type Item struct {
 	Path   string
 	Kind   Kind
-	Mode   objects.Mode // on the disk; 0 if KindMissing, KindLeft or KindSkipped
-	Stat   vfs.Stat     // on the disk; zero likewise
+	Mode   objects.Mode // on the disk; 0 if KindMissing, KindLeft, KindSkipped or KindOutside
+	Stat   vfs.Stat     // on the disk; zero likewise, but for its Type if KindOutside
 	Record *Record      // the index's, a copy; nil if it has none
 	Skip   Skip         // of KindSkipped
 	Err    error        // of KindSkipped, if SkipUnreadable
@@ -174,6 +178,8 @@ func (s *scanner) found(f *Found) error {
 func (s *scanner) judge(f *Found, r *Record) {
 	item := Item{Path: f.Path}
 	switch {
+	case f.Skip == SkipOutside, s.isOutside(r):
+		item.Kind, item.Stat.Type = KindOutside, f.Stat.Type
 	case f.Skip == SkipIgnored:
 		if r == nil {
 			return
@@ -192,6 +198,11 @@ func (s *scanner) judge(f *Found, r *Record) {
 		}
 	}
 	s.emit(item, r)
+}
+
+// isOutside reports whether a record is of what the working tree does not hold.
+func (s *scanner) isOutside(r *Record) bool {
+	return s.Outside != nil && r != nil && s.Outside(r.Path, r.Entry.Mode == objects.ModeDir)
 }
 
 func kindOf(f *Found, r *Record) Kind {
@@ -226,7 +237,7 @@ func (s *scanner) emit(item Item, r *Record) {
 // the walk did not come by these.
 func (s *scanner) absent(until string) error {
 	for r := s.record; r != nil && (until == "" || r.Path < until); r = s.record {
-		if kind, told := s.absentKind(r.Path); told {
+		if kind, told := s.absentKind(r); told {
 			s.emit(Item{Path: r.Path, Kind: kind}, r)
 			if s.stopped {
 				return nil
@@ -241,8 +252,9 @@ func (s *scanner) absent(until string) error {
 
 // absentKind says what a record is whose path the walk did not come by, and
 // whether to tell of it at all.
-func (s *scanner) absentKind(path string) (kind Kind, told bool) {
-	if s.limit != nil && !s.limit.covers(path) {
+func (s *scanner) absentKind(r *Record) (kind Kind, told bool) {
+	path := r.Path
+	if s.isOutside(r) || s.limit != nil && !s.limit.covers(path) {
 		return 0, false
 	}
 	if !s.track.covers(path) {

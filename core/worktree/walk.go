@@ -26,6 +26,7 @@ const (
 	SkipIgnored                // an ignore file names it; nothing below it is looked at
 	SkipSpecial                // a FIFO, socket or device
 	SkipUnreadable             // Err says why; of a folder, nothing below it is known
+	SkipOutside                // WalkOptions.Outside says so; nothing below it is looked at
 )
 
 // Found is one path that a walk comes by: a file, a symbolic link or an empty
@@ -47,6 +48,10 @@ type WalkOptions struct {
 	Track []string
 	// Paths, if there are any, limits the walk to these and what lies below them.
 	Paths []string
+	// Outside, if not nil, says of files and folders that they are none of the
+	// working tree's, although the dataset may have them. What it says of a
+	// folder must hold for all that lies below. Called from several goroutines.
+	Outside func(path string, folder bool) bool
 	// Folder, if not nil, is told of every folder that is listed, in the
 	// order of listing, with its stat from directly before; the root is "".
 	// When the walk has ended, a folder whose mtime or ctime is another now
@@ -393,7 +398,7 @@ func (w *walker) read(l *listing) error {
 			return err
 		}
 	}
-	l.judge()
+	w.judge(l)
 	slices.SortFunc(l.children, func(a, b child) int { return strings.Compare(a.name, b.name) })
 	return nil
 }
@@ -418,13 +423,15 @@ func isReserved(name string) bool {
 }
 
 // judge decides which names are left out.
-func (l *listing) judge() {
+func (w *walker) judge(l *listing) {
 	asks := !l.scope.empty()
 	for i := range l.children {
 		c := &l.children[i]
 		switch {
 		case asks && !l.isForced(c.name) && l.scope.match(l.prefix+c.name, c.typ == vfs.TypeDir):
 			c.skip = SkipIgnored
+		case w.Outside != nil && w.Outside(l.prefix+c.name, c.typ == vfs.TypeDir):
+			c.skip = SkipOutside
 		case c.typ == vfs.TypeOther:
 			c.skip = SkipSpecial
 		default:

@@ -11,23 +11,22 @@ import (
 
 // Recorded counts the objects that are live, and recorded in a way that can be
 // right: a chunk in a pack that is there.
-func (s *Store) Recorded(ctx context.Context, live *Live) (int, error) {
+func (s *Store) Recorded(ctx context.Context, live *Live) (meta, chunks int, err error) {
 	c := &packCheck{s: s, numbers: make(map[uint32]objects.ID)}
 	if err := c.readNumbers(ctx); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	nothing := func() error { return nil }
-	n := 0
-	err := s.scan(ctx, objectPrefix, func(id objects.ID, _ []byte) error {
+	err = s.scan(ctx, objectPrefix, func(id objects.ID, _ []byte) error {
 		if live.has(id) {
-			n++
+			meta++
 		}
 		return nil
 	}, nothing)
 	if err != nil {
-		return n, err
+		return meta, chunks, err
 	}
-	return n, s.scan(ctx, chunkPrefix, func(id objects.ID, value []byte) error {
+	err = s.scan(ctx, chunkPrefix, func(id objects.ID, value []byte) error {
 		if !live.has(id) {
 			return nil
 		}
@@ -37,10 +36,11 @@ func (s *Store) Recorded(ctx context.Context, live *Live) (int, error) {
 		}
 		there, err := s.packs.exists(c.numbers[loc.Pack])
 		if there {
-			n++
+			chunks++
 		}
 		return err
 	}, nothing)
+	return meta, chunks, err
 }
 
 // Mend records what lies readable in a pack and has no record in the database,

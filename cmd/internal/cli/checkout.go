@@ -2,6 +2,7 @@ package cli
 
 import (
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +15,7 @@ var moveExits = []int{ExitRefused, ExitDamaged, ExitBusy, ExitNotFound}
 func (a *app) checkoutCommand() *cobra.Command {
 	var opt core.CheckoutOptions
 	cmd := a.command(spec{
-		use: "checkout REV [PATH…] [--into DIR]", short: "Make the files as they are in a commit", group: groupMove,
+		use: "checkout [REV] [PATH…] [--into DIR]", short: "Make the files as they are in a commit", group: groupMove,
 		long: `Make the working tree hold a commit. A branch attaches HEAD to it, so that commits go there;
 anything else detaches HEAD, and says so. With PATHs only those become as in REV, and HEAD
 stays. With --into the files go to another folder, and neither the working tree nor any name
@@ -22,11 +23,19 @@ is touched.
 
 Local changes that are not in the way are carried along. Where something would be lost
 nothing is touched, and every file at stake is named. Interrupted, it is finished by running
-it again; --abort takes it back.`,
+it again; --abort takes it back.
+
+The files may be a part of the dataset: --path makes them what GLOB selects (relative to the
+current folder; ? * and […] within a name, ** for any folders, a folder for all below it),
+--add-path adds to that, --all brings everything. What leaves the part is deleted from the
+disk if a commit holds it; what is outside stays in every commit as it is. Later checkouts
+keep the part.`,
 		example: `
 mlvc checkout v1                     # the whole dataset as in v1
 mlvc checkout HEAD~2 labels/         # only these paths
 mlvc checkout main@{yesterday} --into ../yesterday
+mlvc checkout --path 'images/train/**' --path labels   # only these files from now on
+mlvc checkout --all                  # everything again
 mlvc checkout --abort                # take an interrupted one back`,
 		exits: moveExits, prints: []shape{{"", core.CheckoutResult{}}},
 	}, func(cmd *cobra.Command, args []string) error {
@@ -34,6 +43,9 @@ mlvc checkout --abort                # take an interrupted one back`,
 	})
 	f := cmd.Flags()
 	f.StringVar(&opt.Into, "into", "", "write into `DIR`, which is empty or has equal files")
+	f.StringArrayVar(&opt.Part, "path", nil, "from now on hold only what `GLOB` selects; may be repeated")
+	f.StringArrayVar(&opt.AddPart, "add-path", nil, "hold what `GLOB` selects too; may be repeated")
+	f.BoolVar(&opt.All, "all", false, "hold the whole dataset again")
 	f.BoolVarP(&opt.Force, "force", "f", false, "replace and delete also what no commit holds")
 	f.BoolVar(&opt.SkipDamaged, "skip-damaged", false, "leave out, and name, files whose stored content is damaged")
 	f.BoolVar(&opt.Abort, "abort", false, "take unfinished work on the files back")
@@ -47,12 +59,14 @@ func (a *app) checkout(cmd *cobra.Command, r *core.Repo, args []string, opt core
 		return err
 	}
 	opt.Paths = paths
+	opt.Part, opt.AddPart = a.treePatterns(r, opt.Part), a.treePatterns(r, opt.AddPart)
+	partly := opt.All || len(opt.Part)+len(opt.AddPart) > 0
 	switch {
 	case len(revs) == 1:
 		opt.Rev = revs[0]
 	case len(paths) > 0 && cmd.ArgsLenAtDash() < 0:
 		return usagef(`to bring paths back from the last commit: mlvc restore `+commandLine(args), "checkout needs a revision before paths")
-	case !opt.Abort && len(paths) == 0:
+	case !opt.Abort && !partly && len(paths) == 0:
 		return usagef(cmd.UseLine(), "checkout needs a revision")
 	}
 	if opt.Into != "" && !filepath.IsAbs(opt.Into) {
@@ -92,6 +106,25 @@ func printCheckout(t *text, res core.CheckoutResult, some bool) {
 		printHead(t, res)
 	}
 	printCarried(t, res.Carried)
+	if res.Part != nil && !some && res.Into == "" {
+		t.line(`  the files are a part of the dataset: %s`, partText(*res.Part))
+	}
+}
+
+// partText names a part.
+func partText(p core.Part) string {
+	switch {
+	case p.All:
+		return "everything"
+	case p.None:
+		return "no files"
+	}
+	const some = 5
+	names := quotedAll(p.Paths[:min(some, len(p.Paths))])
+	if more := len(p.Paths) - len(names); more > 0 {
+		names = append(names, "and "+decimal(int64(more))+" more")
+	}
+	return strings.Join(names, ", ")
 }
 
 // printHead says where HEAD stands now.

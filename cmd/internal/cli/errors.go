@@ -150,6 +150,13 @@ func explainMove(err error) (failure, bool) {
 	if e, ok := errors.AsType[*core.ConflictError](err); ok {
 		return explainConflicts(e), true
 	}
+	if e, ok := errors.AsType[*core.OutsideError](err); ok {
+		return failure{
+			Code: "outside_part", Paths: quotedAll(e.Paths), Exit: ExitRefused,
+			Message: "the files are a part of the dataset (" + partText(e.Part) + "), and nothing of it is there:",
+			Hint:    `"mlvc checkout --add-path GLOB" takes more into the part, "mlvc checkout --all" everything; --into DIR writes them elsewhere`,
+		}, true
+	}
 	if e, ok := errors.AsType[*core.UnmergedError](err); ok {
 		return failure{
 			Code: "unmerged", Exit: ExitRefused,
@@ -228,11 +235,14 @@ func explainShare(err error) (failure, bool) {
 
 // explainReach is for remotes that cannot be reached, or lack something.
 func explainReach(err error) (failure, bool) {
+	if _, ok := errors.AsType[*core.NotHereError](err); ok {
+		return failure{Code: "not_here", Hint: "nothing was touched; make the remote reachable and run it again", Exit: ExitError}, true
+	}
 	if e, ok := errors.AsType[*remote.NotHeldError](err); ok {
 		return failure{Code: "not_held", Hint: "object " + e.ID.Short() + ` is neither here nor there; push from a repository that has all contents, or bring them first ("mlvc fetch --contents")`, Exit: ExitRefused}, true
 	}
-	if _, ok := errors.AsType[*core.NotHereError](err); ok {
-		return failure{Code: "not_here", Hint: "nothing was touched; make the remote reachable and run it again", Exit: ExitError}, true
+	if e, ok := errors.AsType[*core.LostPlaceError](err); ok {
+		return failure{Code: "lost_place", Hint: "check that the disk or share is mounted; to begin anew there: mlvc remote remove " + e.Remote + ", and add it again", Exit: ExitRefused}, true
 	}
 	if _, ok := errors.AsType[*core.PlaceError](err); ok {
 		return failure{Code: "unreachable", Hint: `check that the disk or share is there; "mlvc remote" lists where remotes are`, Exit: ExitError}, true
@@ -361,6 +371,9 @@ func explainName(err error) (failure, bool) {
 	}
 	if _, ok := errors.AsType[*core.NoPathError](err); ok {
 		return failure{Code: "no_path", Hint: "check the path; paths are relative to the current folder, or to what -C says", Exit: ExitNotFound}, true
+	}
+	if _, ok := errors.AsType[*worktree.PatternError](err); ok {
+		return failure{Code: "bad_pattern", Hint: "write names between slashes; ? * and […] stand for what is in a name, ** for any folders", Exit: ExitUsage}, true
 	}
 	if _, ok := errors.AsType[*core.FolderError](err); ok {
 		return failure{Code: "folder", Hint: `name a file; "mlvc ls REV PATH" lists the folder`, Exit: ExitUsage}, true

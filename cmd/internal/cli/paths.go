@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -39,6 +40,28 @@ func (a *app) treePaths(r *core.Repo, written []string) ([]string, error) {
 		paths = append(paths, p)
 	}
 	return paths, nil
+}
+
+// treePatterns turns patterns as they were written, relative to the current
+// folder, into ones relative to the repository's root. What is wrong with one
+// is for core to say.
+func (a *app) treePatterns(r *core.Repo, written []string) []string {
+	here, ok := below(r.Root(), a.dir)
+	if !ok {
+		here, ok = below(realPath(r.Root()), realPath(a.dir))
+	}
+	if !ok || here == "." {
+		return written
+	}
+	here = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(here)
+	patterns := make([]string, 0, len(written))
+	for _, w := range written {
+		if w != "" && !path.IsAbs(w) {
+			w = path.Join(here, w)
+		}
+		patterns = append(patterns, w)
+	}
+	return patterns
 }
 
 func below(root, full string) (string, bool) {

@@ -21,6 +21,7 @@ folder is shown with their number; --all shows each.
   changed     other content or another kind of file
   removed     in the last commit, not on the disk
   left        no longer tracked, or ignored: leaves the next commit, stays on the disk
+  outside     on the disk, outside of the part of the dataset that the files are: not recorded
   special     named pipes, sockets, devices: never recorded
   unreadable  cannot be read`,
 		example: `
@@ -122,7 +123,7 @@ func (g *statusGroups) put(l statusLine) {
 
 var statusColours = map[core.StatusKind]colour{
 	core.StatusNew: green, core.StatusChanged: yellow, core.StatusRemoved: red,
-	core.StatusLeft: red, core.StatusSpecial: dim, core.StatusUnreadable: red,
+	core.StatusLeft: red, core.StatusOutside: dim, core.StatusSpecial: dim, core.StatusUnreadable: red,
 }
 
 func (g *statusGroups) print(t *text, shown func(string) string) {
@@ -143,7 +144,7 @@ func (g *statusGroups) print(t *text, shown func(string) string) {
 // sizesText is the size of a path, before and after where it changed.
 func sizesText(e core.StatusEntry) string {
 	switch {
-	case e.Status == core.StatusSpecial || e.Status == core.StatusUnreadable:
+	case e.Status == core.StatusSpecial || e.Status == core.StatusUnreadable || e.Status == core.StatusOutside:
 		return ""
 	case e.Status == core.StatusRemoved || e.Status == core.StatusLeft:
 		return size(e.OldSize)
@@ -160,6 +161,8 @@ func noteText(l statusLine) string {
 		return "  (" + l.Error + ")"
 	case l.Status == core.StatusChanged && l.Mode != l.OldMode && l.OldMode != "":
 		return "  (" + l.OldMode + " → " + l.Mode + ")"
+	case l.Status == core.StatusOutside && l.Mode == "folder":
+		return "/"
 	case l.Mode == "folder" && l.count == 0:
 		return "/  (empty folder)"
 	case l.Status == core.StatusLeft:
@@ -169,6 +172,9 @@ func noteText(l statusLine) string {
 }
 
 func (a *app) printWhere(t *text, st core.Status) {
+	if st.Part != nil {
+		t.line("%s", partLine(*st.Part))
+	}
 	switch {
 	case st.Branch != "" && st.Head.IsZero():
 		t.line("On branch %s, without a commit yet", t.paint(green, st.Branch))
@@ -204,6 +210,21 @@ func printGit(t *text, g *core.Standing) {
 	}
 }
 
+// partLine says what of the dataset is here.
+func partLine(p core.PartStatus) string {
+	from := ""
+	if p.Promised {
+		from = "; other contents are brought from " + p.Remote + " when they are needed"
+	}
+	switch {
+	case p.All:
+		return "Part: every file" + from
+	case p.Files > 0:
+		from = " — " + decimal(p.Files) + " of " + plural(p.TotalFiles, "file") + from
+	}
+	return "Part: " + partText(p.Part) + from + `; "mlvc checkout --all" for everything`
+}
+
 func printSum(t *text, st core.Status, some bool) {
 	what := "the dataset"
 	if some {
@@ -219,5 +240,8 @@ func printSum(t *text, st core.Status, some bool) {
 	}
 	if st.Skipped > 0 {
 		t.line("%s cannot be recorded.", plural(st.Skipped, "path"))
+	}
+	if st.Outside > 0 {
+		t.line(`%s outside of the part: not recorded ("mlvc checkout --add-path GLOB" takes it in).`, plural(st.Outside, "path is", "paths are"))
 	}
 }

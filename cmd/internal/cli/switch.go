@@ -12,7 +12,7 @@ func (a *app) switchCommand() *cobra.Command {
 		use: "switch BRANCH | switch -c NEW [REV]", short: "Go to a branch, or make one and go there", group: groupMove,
 		long: `Make the working tree hold a branch, and attach HEAD to it. With -c the branch is made first,
 at REV or where HEAD is. The rules are those of "mlvc checkout": local changes that are not in
-the way are carried along, and nothing is lost.`,
+the way are carried along, and nothing is lost. A branch that only a remote has is made.`,
 		example: `
 mlvc switch cleaner              # an existing branch
 mlvc switch -c cleaner           # a new one from here

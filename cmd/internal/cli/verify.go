@@ -81,6 +81,9 @@ func printVerified(t *text, res core.VerifyResult, full bool) {
 		read = ", " + plural(res.Packs, "pack") + ", " + size(res.Bytes) + " read"
 	}
 	t.line("Verified %s, %s, %s%s in %s.", plural(res.Operations, "operation"), plural(res.Commits, "commit"), plural(res.Contents, "content"), read, took(res.Took))
+	if res.NotHere > 0 {
+		t.line("%s not here, and to be brought from the remote when needed.", plural(res.NotHere, "content is", "contents are"))
+	}
 	switch {
 	case res.Damaged == 0:
 		t.line("%s", t.paint(green, "Nothing is damaged."))

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mlvc/mlvc/objects/vfs"
@@ -29,28 +30,62 @@ func (b *Bucket) folder(key string) (string, error) {
 
 func (b *Bucket) makeRoot() error {
 	stat, err := b.fs.Lstat(b.root)
-	if err == nil && stat.Type == vfs.TypeDir {
-		return nil
+	if err != nil || stat.Type != vfs.TypeDir {
+		err = vfs.MkdirAll(b.fs, b.root, 0o777)
 	}
-	return vfs.MkdirAll(b.fs, b.root, 0o777)
+	if err != nil {
+		return err
+	}
+	return b.keepName(b.root, false)
 }
 
-// makeFolder makes one folder below the root. The first time that this Bucket
-// uses it, its name is made durable, whoever made it.
+// makeFolder makes one folder below the root.
 func (b *Bucket) makeFolder(dir string) error {
 	err := b.checkFolder(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = b.fs.Mkdir(dir, 0o777)
+		if err == nil {
+			return b.keepName(dir, true)
+		}
 		if errors.Is(err, fs.ErrExist) {
 			err = b.checkFolder(dir)
-		} else if err == nil {
-			return b.fs.SyncDir(filepath.Dir(dir))
 		}
 	}
-	if err != nil || !b.first("durable", dir) {
+	if err != nil {
 		return err
 	}
-	return b.fs.SyncDir(filepath.Dir(dir))
+	return b.keepName(dir, false)
+}
+
+// keepName makes the name of a folder durable: if it is new, and else the
+// first time that this Bucket uses it, for another may have made it only just
+// now.
+func (b *Bucket) keepName(dir string, isNew bool) error {
+	if !isNew && b.kept.has(dir) {
+		return nil
+	}
+	err := b.fs.SyncDir(filepath.Dir(dir))
+	if dir == b.root && errors.Is(err, fs.ErrPermission) {
+		err = nil // what holds the remote is not ours, and was there before
+	}
+	if err == nil {
+		b.kept.add(dir)
+	}
+	return err
+}
+
+// folders is a set of folders. Safe for concurrent use.
+type folders struct{ set sync.Map }
+
+func (f *folders) has(dir string) bool {
+	_, ok := f.set.Load(dir)
+	return ok
+}
+
+// add reports whether the folder is new in the set.
+func (f *folders) add(dir string) bool {
+	_, had := f.set.LoadOrStore(dir, true)
+	return !had
 }
 
 // checkFolders fails if what the key's folders are called is something else.
@@ -71,27 +106,15 @@ func (b *Bucket) checkFolder(dir string) error {
 	return err
 }
 
-// first reports whether this Bucket has not yet done the thing to the folder.
-func (b *Bucket) first(what, dir string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	key := what + " " + dir
-	if b.ready[key] {
-		return false
-	}
-	b.ready[key] = true
-	return true
-}
-
 // staleAfter is how old a temporary file is that no process still writes.
 const staleAfter = 24 * time.Hour
 
 // sweep removes what crashes left in a folder, once for each Bucket. Ages are
 // taken against now, a file just made, so that the clock is that of the disk. A
 // failure is none of the caller's, whose own write goes on: the file may be
-// another user's, and a later write tries again.
+// another user's, and another Bucket tries again.
 func (b *Bucket) sweep(dir string, now vfs.File) {
-	if !b.first("swept", dir) {
+	if !b.swept.add(dir) {
 		return
 	}
 	stat, err := now.Stat()

@@ -19,7 +19,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 
 	"github.com/mlvc/mlvc/objects/vfs"
@@ -32,8 +31,8 @@ type Bucket struct {
 	root string
 	url  string
 
-	mu    sync.Mutex
-	ready map[string]bool // folders that were made ready for writing
+	kept  folders // whose names are durable
+	swept folders // that were looked through for what crashes left
 }
 
 var _ bucket.Bucket = (*Bucket)(nil)
@@ -50,7 +49,7 @@ func Open(ctx context.Context, fsys vfs.FS, url string) (*Bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("remote %q: %w", url, err)
 	}
-	b := &Bucket{fs: fsys, root: root, url: format(root), ready: map[string]bool{}}
+	b := &Bucket{fs: fsys, root: root, url: format(root)}
 	if real, err := filepath.EvalSymlinks(root); err == nil {
 		b.root = real // the folder may be reached through a link; nothing below it is
 	}

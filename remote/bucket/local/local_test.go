@@ -1,13 +1,17 @@
 package local_test
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/mlvc/mlvc/objects/vfs"
 	"github.com/mlvc/mlvc/remote/bucket"
@@ -169,6 +173,87 @@ func TestLocalTakesOnlyFolders(t *testing.T) {
 		if b, err := local.Open(t.Context(), vfs.OS, url); err == nil {
 			t.Errorf("%q is taken, for %s", url, b)
 		}
+	}
+}
+
+// A Swap waits for the lock as long as its context lasts, and changes nothing
+// before it has it.
+func TestLocalWaitsForTheLock(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, vfs.OS, dir)
+	one, err := b.Swap(t.Context(), "current", "", []byte("one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := flock.New(filepath.Join(dir, ".lock"))
+	if err := held.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := b.Swap(ctx, "current", one, []byte("two")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("with the lock held: %v, want its context's error", err)
+	}
+	if data, _, err := b.Get(t.Context(), "current"); err != nil || string(data) != "one" {
+		t.Errorf("then it is %q, %v", data, err)
+	}
+	if err := held.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Swap(t.Context(), "current", one, []byte("two")); err != nil {
+		t.Error(err)
+	}
+}
+
+// Others may do with what is written what the umask lets them.
+func TestLocalFollowsTheUmask(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, vfs.OS, dir)
+	put(t, b, "packs/a", "a")
+	if _, err := b.Swap(t.Context(), "current", "", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "plain"), "x")
+	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for name, like := range map[string]string{"packs/a": "plain", "current": "plain", ".lock": "plain", "packs": "folder"} {
+		got, err := os.Stat(filepath.Join(dir, name))
+		want, werr := os.Stat(filepath.Join(dir, like))
+		if err != nil || werr != nil || got.Mode() != want.Mode() {
+			t.Errorf("%s is %v, want %v; %v, %v", name, got.Mode(), want.Mode(), err, werr)
+		}
+	}
+}
+
+// staleFS says of the first files that are read that they are gone.
+type staleFS struct {
+	vfs.FS
+	left int
+}
+
+type staleFile struct{ vfs.File }
+
+func (f *staleFS) OpenFile(name string, flag int, perm fs.FileMode) (vfs.File, error) {
+	file, err := f.FS.OpenFile(name, flag, perm)
+	if f.left--; err != nil || f.left < 0 {
+		return file, err
+	}
+	return staleFile{file}, nil
+}
+
+func (f staleFile) Read([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "read", Path: f.Name(), Err: syscall.ESTALE}
+}
+
+func TestLocalReadsAgainWhatWasReplaced(t *testing.T) {
+	dir := t.TempDir()
+	put(t, open(t, vfs.OS, dir), "packs/a", "a")
+	if data, _, err := open(t, &staleFS{vfs.OS, 2}, dir).Get(t.Context(), "packs/a"); err != nil || string(data) != "a" {
+		t.Errorf("got %q, %v", data, err)
+	}
+	if _, _, err := open(t, &staleFS{vfs.OS, 100}, dir).Get(t.Context(), "packs/a"); !errors.Is(err, syscall.ESTALE) {
+		t.Errorf("for ever: %v", err)
 	}
 }
 

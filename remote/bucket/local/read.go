@@ -32,7 +32,17 @@ func versionOf(data []byte) bucket.Version {
 	return bucket.Version(objects.Sum(objects.KindChunk, data).String())
 }
 
+// read returns the bytes of an object. On NFS a file that another machine
+// replaces while it is read is gone (ESTALE): then there is a new one.
 func (b *Bucket) read(name string) ([]byte, error) {
+	data, err := b.readOnce(name)
+	for try := 0; errors.Is(err, syscall.ESTALE) && try < 10; try++ {
+		data, err = b.readOnce(name)
+	}
+	return data, err
+}
+
+func (b *Bucket) readOnce(name string) ([]byte, error) {
 	f, _, err := b.open(name)
 	if err != nil {
 		return nil, err
