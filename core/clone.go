@@ -318,13 +318,17 @@ func (s *session) checkoutClone(ctx context.Context, branch refs.Name, res *Clon
 	if err != nil {
 		return err
 	}
+	if !old.IsZero() {
+		// All was done but to remove the record. What was done to the branch
+		// since is the user's.
+		res.setHead(s.head)
+		return nil
+	}
 	moves, err := s.headMove(ctx, refs.Value{Branch: branch})
 	if err != nil {
 		return err
 	}
-	if old != at {
-		moves = append(moves, refs.Move{Name: branch, Old: old, New: at})
-	}
+	moves = append(moves, refs.Move{Name: branch, New: at})
 	res.CheckoutResult, err = s.takeTo(ctx, taking{
 		verb: "clone", goal: fmt.Sprintf("HEAD on %s at %s", branch, at.Commit),
 		commit: at.Commit, moves: moves,

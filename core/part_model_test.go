@@ -275,7 +275,8 @@ func (m *partModel) moved(before partState, err error, force bool) {
 		}
 	}
 	for path, look := range before.disk {
-		if look != emptyFolder && !partHas(before.part, path, look) && !partHas(after.part, path, look) && after.disk[path] != look {
+		// Force replaces even these where a folder of the part is needed.
+		if !force && look != emptyFolder && !partHas(before.part, path, look) && !partHas(after.part, path, look) && after.disk[path] != look {
 			m.t.Errorf("%q lies outside, and was touched", path)
 		}
 	}

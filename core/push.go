@@ -331,8 +331,14 @@ func (p *pushing) try(ctx context.Context) (moved bool, err error) {
 			want.Commits = append(want.Commits, m.New.Commit)
 		}
 	}
-	copied, err := remote.Copy(ctx, p.place.depot, p.local(p.temp), want, p.copyOptions(PhaseSend, p.temp))
+	local, opt := p.local(p.temp), p.copyOptions(PhaseSend, p.temp)
+	copied, err := remote.Copy(ctx, p.place.depot, local, want, opt)
 	p.res.add(copied)
+	if err == nil {
+		// The remote's small packs are merged by who happens to have them.
+		copied, err = remote.Tidy(ctx, p.place.depot, local, opt)
+		p.res.add(copied)
+	}
 	if err != nil {
 		return false, p.place.failed(err)
 	}

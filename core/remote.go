@@ -277,7 +277,7 @@ func (r *Repo) openPlace(ctx context.Context, info RemoteInfo) (*place, error) {
 	if err != nil {
 		return nil, &PlaceError{info.Name, info.URL, err}
 	}
-	d, err := remote.OpenDepot(ctx, b, remote.DepotOptions{FS: r.env.FS, Cache: cache})
+	d, err := remote.OpenDepot(ctx, b, remote.DepotOptions{FS: r.env.FS, Cache: cache, Now: r.env.Now})
 	if err != nil {
 		return nil, &PlaceError{info.Name, b.String(), errors.Join(err, b.Close())}
 	}

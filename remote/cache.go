@@ -391,45 +391,6 @@ func sweepAge(name string) time.Duration {
 	return 0
 }
 
-// ranges reads a pack in the bucket, each read one request.
-type ranges struct {
-	ctx   context.Context
-	cache *cache
-	key   string
-}
-
-// ReadAt implements io.ReaderAt.
-func (r ranges) ReadAt(p []byte, offset int64) (int, error) {
-	w := filling{buf: p}
-	err := r.cache.receive(r.ctx, &w, r.key, offset, int64(len(p)))
-	return w.n, r.cache.failed(r.key, err)
-}
-
-// filling is a Writer into a buffer that is large enough.
-type filling struct {
-	buf []byte
-	n   int
-}
-
-func (f *filling) Write(p []byte) (int, error) {
-	n := copy(f.buf[f.n:], p)
-	f.n += n
-	return n, nil
-}
-
-// counted reports what is read of a file that is being sent.
-type counted struct {
-	io.ReaderAt
-	progress func(received, sent int64)
-}
-
-// ReadAt implements io.ReaderAt.
-func (r counted) ReadAt(p []byte, offset int64) (int, error) {
-	n, err := r.ReaderAt.ReadAt(p, offset)
-	r.progress(0, int64(n))
-	return n, err
-}
-
 // take moves a verified local file to where packs arrive, so that it need not
 // be downloaded; that it fails does not matter.
 func (c *cache) take(id objects.ID, name string) {

@@ -12,7 +12,6 @@ import (
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/pack"
 	"github.com/mlvc/mlvc/objects/prolly"
-	"github.com/mlvc/mlvc/objects/vfs"
 	"github.com/mlvc/mlvc/refs"
 	"github.com/mlvc/mlvc/remote"
 	"github.com/mlvc/mlvc/remote/bucket"
@@ -22,7 +21,7 @@ import (
 
 func copyDepot(t testing.TB, b bucket.Bucket, cache string) *remote.Depot {
 	t.Helper()
-	d, err := remote.OpenDepot(t.Context(), b, remote.DepotOptions{FS: vfs.OS, Cache: cache})
+	d, err := remote.OpenDepot(t.Context(), b, remote.DepotOptions{FS: copyFS, Cache: cache})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +33,7 @@ func copyDepot(t testing.TB, b bucket.Bucket, cache string) *remote.Depot {
 func copyPush(t testing.TB, b bucket.Bucket, p *copyPlace, tip objects.ID, tidy bool) (remote.Copied, error) {
 	t.Helper()
 	ctx := t.Context()
-	d, err := remote.OpenDepot(ctx, b, remote.DepotOptions{FS: vfs.OS, Cache: filepath.Join(p.dir, "cache")})
+	d, err := remote.OpenDepot(ctx, b, remote.DepotOptions{FS: copyFS, Cache: filepath.Join(p.dir, "cache")})
 	if err != nil {
 		return remote.Copied{}, err
 	}
@@ -71,7 +70,7 @@ func copyPush(t testing.TB, b bucket.Bucket, p *copyPlace, tip objects.ID, tidy 
 func copyPull(t testing.TB, b bucket.Bucket, p *copyPlace, have ...objects.ID) (objects.ID, remote.Copied, error) {
 	t.Helper()
 	ctx := t.Context()
-	d, err := remote.OpenDepot(ctx, b, remote.DepotOptions{FS: vfs.OS, Cache: filepath.Join(p.dir, "cache")})
+	d, err := remote.OpenDepot(ctx, b, remote.DepotOptions{FS: copyFS, Cache: filepath.Join(p.dir, "cache")})
 	if err != nil {
 		return objects.ID{}, remote.Copied{}, err
 	}
@@ -139,7 +138,7 @@ func TestCopyThroughDepots(t *testing.T) {
 				b := buckettest.Memory()
 				if kind == "folder" {
 					var err error
-					if b, err = local.Open(t.Context(), vfs.OS, t.TempDir()); err != nil {
+					if b, err = local.Open(t.Context(), copyFS, t.TempDir()); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -179,7 +178,7 @@ func TestCopyThroughDepots(t *testing.T) {
 // completes.
 func TestCopyFaults(t *testing.T) {
 	h := newCopyHistory(t, 9)
-	for range 6 {
+	for range 3 {
 		h.random()
 	}
 	first := h.commits[2]
@@ -293,7 +292,7 @@ func copyMany(t testing.TB, n, size, each int) (*copyHistory, objects.ID) {
 // Writes follow bytes: 100,000 files of 10 KiB are 16 packs of 64 MiB, and what
 // comes with each push. Here the files are smaller.
 func TestCopyWrites(t *testing.T) {
-	h, tip := copyMany(t, 100_000, 1500, 1)
+	h, tip := copyMany(t, 100_000/copyScale, 1500, 1)
 	b := buckettest.NewCounting(buckettest.Memory())
 	n, err := copyPush(t, b, h.place, tip, true)
 	if err != nil {
@@ -306,7 +305,7 @@ func TestCopyWrites(t *testing.T) {
 
 // One changed file in 1,000,000 is a few operations each way.
 func TestCopyOperations(t *testing.T) {
-	h, first := copyMany(t, 1_000_000, 64, 1000)
+	h, first := copyMany(t, 1_000_000/copyScale, 64, 1000)
 	inner := buckettest.Memory()
 	if _, err := copyPush(t, inner, h.place, first, true); err != nil {
 		t.Fatal(err)
@@ -315,7 +314,7 @@ func TestCopyOperations(t *testing.T) {
 	if _, _, err := copyPull(t, inner, there); err != nil {
 		t.Fatal(err)
 	}
-	tip := h.commit(map[string][]byte{"dir0500/file0500123": h.bytes(1000)}, first)
+	tip := h.commit(map[string][]byte{"dir0020/file0020123": h.bytes(1000)}, first)
 
 	b := buckettest.NewCounting(inner)
 	if _, err := copyPush(t, b, h.place, tip, true); err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -156,15 +157,17 @@ func (p *publication) prepare(ctx context.Context) error {
 		last = append(last, s)
 		p.next.Replaced = append(p.next.Replaced, s.ref.ID)
 	}
-	if len(p.leave) > 0 {
-		packs := make([]objects.ID, 0, len(p.leave))
-		for id := range p.leave {
-			packs = append(packs, id)
-		}
-		slices.SortFunc(packs, compareIDs)
-		p.next.Dropped = append(p.next.Dropped, dropped{When: p.pending.Op.When.Unix(), Packs: packs})
-	}
+	p.rememberDrops()
 	return p.merge(ctx, last)
+}
+
+// rememberDrops lists the packs that are taken out.
+func (p *publication) rememberDrops() {
+	if len(p.leave) == 0 {
+		return
+	}
+	packs := slices.SortedFunc(maps.Keys(p.leave), compareIDs)
+	p.next.Dropped = append(p.next.Dropped, dropped{When: p.pending.Op.When.Unix(), Packs: packs})
 }
 
 // swallowed returns how many of the last segments become part of the new one:

@@ -229,6 +229,7 @@ type segmentMemory struct {
 func (segmentMemory) Close() error                                 { return nil }
 func (f segmentMemory) Read(p []byte) (int, error)                 { return f.Reader.Read(p) }
 func (f segmentMemory) ReadAt(p []byte, offset int64) (int, error) { return f.Reader.ReadAt(p, offset) }
+
 func (f segmentMemory) Seek(offset int64, whence int) (int64, error) {
 	return f.Reader.Seek(offset, whence)
 }

@@ -37,7 +37,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "json": jsonValue, "lines": lineCount, "let": let, "fill": fill,
-			"damage": damage, "hold": hold, "release": release,
+			"damage": damage, "hold": hold, "release": release, "unpack": unpack,
 		},
 		RequireUniqueNames: true,
 	})
@@ -127,6 +127,18 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return os.WriteFile(name, data, 0o600)
 	}))
+}
+
+// unpack NAME: unpacks a project that another tool made into a folder NAME.
+func unpack(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: unpack NAME")
+	}
+	archive, err := filepath.Abs("../../testdata/imports/" + args[0] + ".tar.gz")
+	ts.Check(err)
+	ts.Check(os.RemoveAll(ts.MkAbs(args[0])))
+	ts.Check(os.MkdirAll(ts.MkAbs(args[0]), 0o777))
+	ts.Check(ts.Exec("tar", "-xzf", archive, "-C", ts.MkAbs(args[0])))
 }
 
 // hold FILE: takes the lock on FILE, as a process that writes does.

@@ -44,6 +44,12 @@ type node struct {
 const maxTrees = 1 << 18
 
 func newGraph(r *Repo) *graph {
+	if r.program != nil && len(r.readers) > 1 {
+		// `git cat-file` reads a whole history several times as fast.
+		bulk := *r
+		bulk.readers = []reader{r.program, r.readers[0]}
+		r = &bulk
+	}
 	g := &graph{repo: r, commits: make(map[string]node), setOf: make(map[string]int)}
 	g.trees, g.blobs = make(map[string][]Naming), make(map[string][]objects.ID)
 	g.intern(nil)

@@ -87,7 +87,10 @@ func (g *graph) decode(data []byte) bool {
 		return false
 	}
 	d := cacheReader{rest: data[len(cacheMagic):at]}
-	size := d.number(64)
+	size := d.number(32)
+	if size != 20 && size != 32 {
+		return false
+	}
 	g.sets, g.setOf = nil, make(map[string]int)
 	for range d.number(len(data)) {
 		names := make([]Naming, 0, 1)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/zeebo/blake3"
 
 	"github.com/mlvc/mlvc/objects"
 )
@@ -217,4 +218,25 @@ func notHeld(hash string) string {
 	b := []byte(hash)
 	slices.Reverse(b)
 	return string(b)
+}
+
+// Whatever the cache says, reading it ends, and what is taken is whole.
+func FuzzCache(f *testing.F) {
+	f.Add([]byte{20, 1, 0, 0})
+	f.Add(append(append([]byte{20, 1, 0, 1}, make([]byte, 20)...), 0, 0, 0))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		data := append([]byte(cacheMagic), body...)
+		check := blake3.Sum256(data)
+		g := newGraph(&Repo{})
+		if !g.decode(append(data, check[:]...)) {
+			return
+		}
+		for hash := range g.commits {
+			g.names(hash)
+		}
+		again := newGraph(&Repo{})
+		if !again.decode(g.encode()) || len(again.commits) != len(g.commits) {
+			t.Fatalf("%x", body)
+		}
+	})
 }

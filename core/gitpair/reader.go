@@ -179,11 +179,21 @@ func (r *Repo) Head(ctx context.Context) (Head, error) {
 // names; a *RevisionError if it names none.
 func (r *Repo) Resolve(ctx context.Context, rev string) (string, error) {
 	hash := rev
-	if !isHash(rev) {
-		var err error
-		if hash, err = r.resolve(ctx, rev); err != nil {
-			return "", &RevisionError{rev}
+	var err error
+	switch {
+	case rev == "HEAD":
+		var h Head
+		if h, err = r.Head(ctx); err == nil && h.Commit == "" {
+			err = &RevisionError{rev}
 		}
+		hash = h.Commit
+	case !isHash(rev):
+		if hash, err = r.resolve(ctx, rev); err != nil && ctx.Err() == nil {
+			err = &RevisionError{rev}
+		}
+	}
+	if err != nil {
+		return "", err
 	}
 	hash, o, err := r.peel(ctx, hash)
 	if errors.Is(err, ErrMissing) || (err == nil && o.kind != "commit") {

@@ -17,6 +17,7 @@ import (
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
 	"github.com/mlvc/mlvc/refs"
+	"github.com/mlvc/mlvc/remote"
 )
 
 // testEnv is an environment with a folder of its own, and no variables.
@@ -44,7 +45,7 @@ func run(ctx context.Context, env Env, args ...string) (status int, out, errs st
 // and says what it prints as JSON if it prints results.
 func TestCommandsAreDescribed(t *testing.T) {
 	a := testApp(t)
-	without := map[string]bool{"mlvc": true, "mlvc op": true}
+	without := map[string]bool{"mlvc": true, "mlvc op": true, "mlvc git": true}
 	silentOnes := map[string]bool{"mlvc cat": true, "mlvc completion": true, "mlvc man": true, "mlvc help": true}
 	walkCommands(a.root(), func(cmd *cobra.Command) {
 		name := cmd.CommandPath()
@@ -88,6 +89,20 @@ func TestExplain(t *testing.T) {
 		{&core.ObstaclesError{Verb: "checkout"}, "in_the_way", ExitRefused},
 		{&core.ConflictError{}, "conflict", ExitRefused},
 		{&core.UnmergedError{Branch: "b"}, "unmerged", ExitRefused},
+		{&core.RejectedError{Remote: "origin", Names: []core.RejectedName{{Name: "main", Why: core.WhyParted}}}, "rejected", ExitRefused},
+		{&core.PartedError{Branch: "main", Tracking: "origin/main", Err: core.ErrNotForward}, "parted", ExitRefused},
+		{&core.NoRemoteError{}, "no_remote", ExitNotFound},
+		{&core.RemoteExistsError{Name: "origin", URL: "/x"}, "remote_exists", ExitRefused},
+		{&core.SecretError{Where: "remote x"}, "secret", ExitUsage},
+		{&core.RemoteNeededError{Name: "origin"}, "remote_needed", ExitRefused},
+		{&core.NothingThereError{URL: "/x"}, "nothing_there", ExitNotFound},
+		{&core.NotEmptyError{Dir: "/x"}, "not_empty", ExitRefused},
+		{&core.NotThereError{Remote: "origin", Name: "x"}, "no_name", ExitNotFound},
+		{&core.LostPlaceError{Remote: "origin"}, "lost_place", ExitRefused},
+		{&core.PlaceError{URL: "/x", Err: errors.New("x")}, "unreachable", ExitError},
+		{&core.NotHereError{Err: errors.New("x")}, "not_here", ExitError},
+		{&core.PlaceError{URL: "s3://x", Err: &schemeError{"s3"}}, "unknown_place", ExitUsage},
+		{&remote.NotHeldError{ID: id}, "not_held", ExitRefused},
 		{&core.RulesError{Where: "mlvc.toml:1:2", What: "x"}, "bad_rules", ExitUsage},
 		{&revision.UnknownError{Text: "x"}, "unknown_revision", ExitNotFound},
 		{&revision.AmbiguousError{Text: "x"}, "ambiguous", ExitUsage},

@@ -52,7 +52,7 @@ func (a *app) root() *cobra.Command {
 	a.globals(root)
 	root.AddGroup(groups...)
 	root.AddCommand(
-		a.initCommand(), a.cloneCommand(), a.configCommand(),
+		a.initCommand(), a.importCommand(), a.cloneCommand(), a.configCommand(),
 		a.statusCommand(), a.commitCommand(),
 		a.diffCommand(), a.logCommand(), a.showCommand(), a.lsCommand(), a.catCommand(), a.duCommand(), a.hashCommand(),
 		a.checkoutCommand(), a.switchCommand(), a.restoreCommand(), a.branchCommand(), a.tagCommand(),
