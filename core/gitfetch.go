@@ -294,6 +294,7 @@ func (s *session) takeFrom(ctx context.Context, root string, id objects.ID) (ok 
 	if _, err := other.commit(ctx, id); err != nil {
 		return false, ctx.Err()
 	}
-	_, err = remote.Copy(ctx, s.local(s.tempPath()), other.local(s.tempPath()), remote.Want{Commits: []objects.ID{id}}, s.copyOptions(PhaseReceive, s.tempPath()))
+	temp := s.tempPath()
+	_, err = remote.Copy(ctx, s.local(temp), other.local(temp), remote.Want{Commits: []objects.ID{id}}, s.copyOptions(PhaseReceive, temp))
 	return err == nil, err
 }

@@ -195,6 +195,19 @@ func (s *session) warnPointer(err error) {
 	}
 }
 
+// renewPointers writes the pointers anew where they agree with HEAD, for the
+// remote that they name has changed.
+func (s *session) renewPointers(ctx context.Context) {
+	p, err := s.readPairing()
+	if err != nil || p == nil || s.head.Commit.IsZero() {
+		s.warnPointer(err)
+		return
+	}
+	if there, err := s.readPointers(); err == nil && there.Commit == s.head.Commit {
+		s.warnPointer(s.writePointers(ctx, *p))
+	}
+}
+
 // foreignPointer reports whether git has put another pointer there than the
 // one that was seen last. Of a merge that git could not settle, the pointer is
 // free when HEAD holds both sides.
@@ -239,9 +252,13 @@ func (s *session) writePointers(ctx context.Context, p pairing) error {
 	if err != nil {
 		return err
 	}
+	url := s.pointerRemote()
+	if there, err := s.readPointers(); err == nil {
+		url = orElse(url, there.Remote)
+	}
 	var files []string
 	for _, track := range tracked {
-		text, err := pointerTo(track, s.head.Commit, c, s.pointerRemote()).Format()
+		text, err := pointerTo(track, s.head.Commit, c, url).Format()
 		if err != nil {
 			return err
 		}
