@@ -129,5 +129,12 @@ func (r *Repo) pushGit(ctx context.Context, info RemoteInfo, named []gitpair.Pus
 		return err
 	}
 	defer func() { err = firstError(err, p.place.Close()) }()
+	if err := p.place.check(ctx, p.view); err != nil {
+		return err
+	}
+	if p.temp, err = r.lookFolder(); err != nil {
+		return err
+	}
+	defer removeAll(r.env.FS, p.temp) //nolint:errcheck // what stays is swept when it is old
 	return p.run(ctx)
 }
