@@ -114,7 +114,7 @@ func (r *Repo) pushGit(ctx context.Context, info RemoteInfo, named []gitpair.Pus
 	res.Remote, res.URL = info.Name, info.URL
 	p := &pushing{
 		Repo: r, res: &res,
-		wanted: make(map[refs.Name]objects.ID), leases: make(map[refs.Name]objects.ID),
+		wanted: make(map[refs.Name]objects.ID), leases: make(map[refs.Name]lease),
 	}
 	if _, p.view, p.head, err = r.current(ctx); err != nil {
 		return err
@@ -125,9 +125,5 @@ func (r *Repo) pushGit(ctx context.Context, info RemoteInfo, named []gitpair.Pus
 		}
 		p.wanted[gitName(n.Git)] = n.Commit
 	}
-	if p.place, err = r.openPlace(ctx, info); err != nil {
-		return err
-	}
-	defer func() { err = firstError(err, p.place.Close()) }()
-	return p.run(ctx)
+	return p.send(ctx, info)
 }
