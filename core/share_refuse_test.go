@@ -187,3 +187,55 @@ func TestPushDeletesOtherTag(t *testing.T) {
 	d.must(del("v1:" + at))
 	d.must(del("v1:" + at)) // again: it is done
 }
+
+// What the log of operations can go back to is a part of all contents: after
+// they were brought, undo shows nothing that is missing, and gc works. Where
+// the remote has lost it the repository stays one that lacks contents.
+func TestFetchContentsOfThePast(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		place := buckettest.Memory()
+		d := shareStart(t, place)
+		only := refuseAnew(t, shareClone(t, d.env, place))
+		_, err := within(d, func(r *core.Repo) (core.CheckoutResult, error) {
+			return r.Switch(t.Context(), core.SwitchOptions{Branch: "side", Create: true})
+		})
+		d.must(err)
+		d.save(files{"side": "only there"})
+		_, err = sharePush(d)
+		d.must(err)
+		c := &data{t: t, root: filepath.Join(fastDir(t), "clone"), env: d.env}
+		_, err = core.Clone(t.Context(), c.env, core.CloneOptions{URL: "/place", Dir: c.root, Branch: "main", MetadataOnly: true})
+		d.must(err)
+		if lost {
+			shareOpen(c, only)
+		} else {
+			_, err = within(d, func(r *core.Repo) (core.PushResult, error) {
+				return r.Push(t.Context(), core.PushOptions{Delete: []string{"side"}})
+			})
+			d.must(err)
+		}
+		res, err := within(c, func(r *core.Repo) (core.FetchResult, error) {
+			return r.Fetch(t.Context(), core.FetchOptions{Prune: true, Contents: true})
+		})
+		d.must(err)
+		if res.Whole == lost {
+			t.Errorf("lost %v: whole %v", lost, res.Whole)
+		}
+		_, err = within(c, func(r *core.Repo) (core.GCResult, error) { return r.GC(t.Context(), core.GCOptions{}) })
+		d.must(err)
+	}
+}
+
+// refuseAnew makes another place of what a repository has, and returns it.
+func refuseAnew(t *testing.T, d *data) bucket.Bucket {
+	t.Helper()
+	_, err := within(d, func(r *core.Repo) (core.RemoteInfo, error) { return r.RemoveRemote(t.Context(), "origin") })
+	d.must(err)
+	_, err = within(d, func(r *core.Repo) (core.RemoteInfo, error) { return r.AddRemote(t.Context(), "origin", "/place") })
+	d.must(err)
+	place := buckettest.Memory()
+	shareOpen(d, place)
+	_, err = sharePush(d)
+	d.must(err)
+	return place
+}
