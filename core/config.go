@@ -98,7 +98,10 @@ func (g *GitConfig) complete() error {
 		case *value == "":
 			*value = c.choices[0]
 		case !slices.Contains(c.choices, *value):
-			return &RulesError{".mlvc/config", fmt.Sprintf("%s must be one of %s, not %q", c.key, strings.Join(c.choices, ", "), *value)}
+			return &UsageError{
+				What: fmt.Sprintf("%s in .mlvc/config must be one of %s, not %q", c.key, strings.Join(c.choices, ", "), *value),
+				Hint: "mlvc config " + c.key + " " + c.choices[0],
+			}
 		}
 	}
 	return nil
@@ -218,6 +221,10 @@ func (r *Repo) editConfig(key string, edit func(tree map[string]any)) error {
 		return err
 	}
 	config, err := decodeConfig(text)
+	var usage *UsageError
+	if errors.As(err, &usage) {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %s (%w)", ErrNoSetting, key, err)
 	}

@@ -186,6 +186,9 @@ func (d *pointedDataset) make(env Env, git *gitPlace) (bool, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
+	if err := throughLinks(env.FS, git.Root(), filepath.Join(d.root, Dir)); err != nil {
+		return false, err
+	}
 	var config Config
 	switch url := d.first.Remote; {
 	case url != "":
@@ -294,6 +297,7 @@ func (s *session) takeFrom(ctx context.Context, root string, id objects.ID) (ok 
 	if _, err := other.commit(ctx, id); err != nil {
 		return false, ctx.Err()
 	}
-	_, err = remote.Copy(ctx, s.local(s.tempPath()), other.local(s.tempPath()), remote.Want{Commits: []objects.ID{id}}, s.copyOptions(PhaseReceive, s.tempPath()))
+	temp := s.tempPath()
+	_, err = remote.Copy(ctx, s.local(temp), other.local(temp), remote.Want{Commits: []objects.ID{id}}, s.copyOptions(PhaseReceive, temp))
 	return err == nil, err
 }

@@ -100,6 +100,7 @@ type pointerMerge struct {
 	base         objects.ID // zero: both sides added the pointer
 	ours, theirs gitpair.Pointer
 	pick         bool // git applies a change, and merges no branches
+	rebase       bool
 }
 
 func (m *pointerMerge) parse(ctx context.Context, texts PointerMerge) (err error) {
@@ -121,6 +122,11 @@ func (m *pointerMerge) parse(ctx context.Context, texts PointerMerge) (err error
 		return err
 	}
 	defer git.close()
+	work, err := git.Work()
+	if err != nil {
+		return err
+	}
+	m.rebase = work == gitpair.WorkRebase
 	f := &following{session: m.session, git: git}
 	for _, p := range []gitpair.Pointer{m.ours, m.theirs, {Commit: m.base, Remote: m.theirs.Remote}} {
 		if p.Commit.IsZero() {
@@ -143,13 +149,16 @@ func (m *pointerMerge) run(ctx context.Context) (objects.ID, error) {
 		return objects.ID{}, err
 	}
 	// Of branches, git's base is where they parted, or before it; a change
-	// that is applied elsewhere begins later, on the side that it comes from.
+	// that is applied elsewhere begins later, on the side that it comes from,
+	// or is the first after the parting: of that a rebase makes a commit of its
+	// own too, and for a cherry-pick it is the same.
 	whole := m.base.IsZero() && related
 	if related && !whole {
 		if whole, err = history.IsAncestor(ctx, m.store, m.base, fork.ID); err != nil {
 			return objects.ID{}, err
 		}
 	}
+	whole = whole && (!m.rebase || m.base.IsZero())
 	switch {
 	case m.base.IsZero() && !related:
 		return objects.ID{}, ErrUnrelated

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mlvc/mlvc/core/gitpair"
 	"github.com/mlvc/mlvc/core/history"
+	"github.com/mlvc/mlvc/core/worktree"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
 )
@@ -195,6 +196,19 @@ func (s *session) warnPointer(err error) {
 	}
 }
 
+// renewPointers writes the pointers anew where they agree with HEAD, for the
+// remote that they name has changed.
+func (s *session) renewPointers(ctx context.Context) {
+	p, err := s.readPairing()
+	if err != nil || p == nil || s.head.Commit.IsZero() {
+		s.warnPointer(err)
+		return
+	}
+	if there, err := s.readPointers(); err == nil && there.Commit == s.head.Commit {
+		s.warnPointer(s.writePointers(ctx, *p))
+	}
+}
+
 // foreignPointer reports whether git has put another pointer there than the
 // one that was seen last. Of a merge that git could not settle, the pointer is
 // free when HEAD holds both sides.
@@ -239,9 +253,13 @@ func (s *session) writePointers(ctx context.Context, p pairing) error {
 	if err != nil {
 		return err
 	}
+	url := s.pointerRemote()
+	if there, err := s.readPointers(); err == nil {
+		url = orElse(url, there.Remote)
+	}
 	var files []string
 	for _, track := range tracked {
-		text, err := pointerTo(track, s.head.Commit, c, s.pointerRemote()).Format()
+		text, err := pointerTo(track, s.head.Commit, c, url).Format()
 		if err != nil {
 			return err
 		}
@@ -258,8 +276,29 @@ func (s *session) writePointers(ctx context.Context, p pairing) error {
 	return s.writePairing(p)
 }
 
+// throughLinks fails where a folder between base and name is a link: what is
+// tracked comes from others, and must not lead out of the work tree.
+func throughLinks(fsys vfs.FS, base, name string) error {
+	for at := filepath.Dir(name); at != base && inside(base, at); at = filepath.Dir(at) {
+		st, err := fsys.Lstat(at)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if st.Type != vfs.TypeDir {
+			return fmt.Errorf("%s: %s is no folder of the work tree: %w", name, at, worktree.ErrOutside)
+		}
+	}
+	return nil
+}
+
 // writePointer replaces a pointer if it changes.
 func (s *session) writePointer(name string, text []byte) error {
+	if err := throughLinks(s.env.FS, s.root, name); err != nil {
+		return err
+	}
 	old, err := vfs.ReadFile(s.env.FS, name)
 	if err == nil && bytes.Equal(old, text) {
 		return nil

@@ -188,6 +188,7 @@ func (r *Repo) AddRemote(ctx context.Context, name, url string) (info RemoteInfo
 	if err := r.SetConfig("remote."+name+".url", &url); err != nil {
 		return info, err
 	}
+	s.renewPointers(ctx)
 	return r.remote(name)
 }
 

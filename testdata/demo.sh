@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The main job on real data, step by step: 10,000 images and two tables are
-# versioned, changed, compared, restored and verified.
+# versioned, changed, compared, restored and verified; then paired with a git
+# repository and shared through a folder, until a colleague has both.
 # Usage: testdata/demo.sh MLVC MLVC-BENCH   (`make demo` builds both first)
 set -euo pipefail
 
@@ -23,7 +24,20 @@ run() {
 	local shown='' arg
 	for arg; do case $arg in *' '*) shown+=" \"$arg\"" ;; *) shown+=" $arg" ;; esac done
 	printf '   $ mlvc%s\n' "$shown"
-	"$mlvc" "$@" | awk -v most=12 'NR <= most { print "   " $0 } END { if (NR > most) printf "   … and %d lines more\n", NR - most }'
+	"$mlvc" "$@" | head12
+}
+
+# head12 shows the first lines of what it reads.
+head12() {
+	awk -v most=12 'NR <= most { print "   " $0 } END { if (NR > most) printf "   … and %d lines more\n", NR - most }'
+}
+
+# rungit ARGS…: the same with git, whose hooks speak on the error output.
+rungit() {
+	local shown='' arg
+	for arg; do case $arg in *' '*) shown+=" \"$arg\"" ;; *) shown+=" $arg" ;; esac done
+	printf '   $ git%s\n' "$shown"
+	git "$@" 2>&1 | head12
 }
 
 # hashes DIR: the BLAKE3 of every file under DIR/data, by a program that
@@ -94,4 +108,46 @@ run gc --dry-run
 run gc
 du -sh data .mlvc | sed 's/^/   /'
 
-printf '\n%sDone.%s Four versions of %d files are in one repository, and each was restored exactly.\n' "$bold" "$plain" "$(wc -l <"$sums/v1")"
+say "Code in git, data in mlvc: one git commit names both"
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+export GIT_AUTHOR_NAME=Ada GIT_AUTHOR_EMAIL=ada@example.org GIT_COMMITTER_NAME=Ada GIT_COMMITTER_EMAIL=ada@example.org
+git init -q -b main .
+cat >train.sh <<'TRAIN'
+#!/bin/sh
+# The "metric" of this model: how many images of bags it may learn from.
+find data/images/test/bag -type f | wc -l
+TRAIN
+run git pair
+run remote add origin "$work/share"
+git add -A
+rungit commit -q -m "Train on the data of v4"
+sed 's/^/   /' data.mlvc
+
+say "A branch of the project: its data change with it, and git switch takes them along"
+rungit switch -q -c fewer-bags
+find data/images/test/bag -type f | LC_ALL=C sort | head -n 400 | xargs rm
+run commit -m "400 bags fewer"
+rungit commit -q -a -m "Fewer bags"
+rungit log -p -1 --format='%h %s' -- data.mlvc
+printf '   on fewer-bags: %s bags\n' "$(sh train.sh)"
+rungit switch -q main
+printf '   on main:       %s bags\n' "$(sh train.sh)"
+hashes . | cmp "$sums/v4" -
+
+say "Shared: the data through a folder, the code through git"
+git init -q --bare -b main "$work/code.git"
+git remote add origin "$work/code.git"
+"$mlvc" config git.push auto # git push sends the data first
+rungit push -q origin main fewer-bags
+
+say "A colleague clones the code, and gets the data of exactly that revision"
+git clone -q -b fewer-bags "$work/code.git" "$work/colleague"
+cd "$work/colleague"
+run git fetch
+printf '   on fewer-bags: %s bags\n' "$(sh train.sh)"
+rungit switch -q main
+printf '   on main:       %s bags\n' "$(sh train.sh)"
+hashes . | cmp "$sums/v4" -
+run verify --full
+
+printf '\n%sDone.%s Four versions of %d files are in one repository, each was restored exactly,\nand a colleague has them by the revision of the code.\n' "$bold" "$plain" "$(wc -l <"$sums/v1")"

@@ -10,7 +10,7 @@ import (
 
 // Hooks are the hooks of git that pairing installs.
 var Hooks = []string{
-	"pre-commit", "prepare-commit-msg", "post-checkout", "post-merge", "post-rewrite", "post-index-change", "pre-push",
+	"pre-commit", "prepare-commit-msg", "post-commit", "post-checkout", "post-merge", "post-rewrite", "post-index-change", "pre-push",
 }
 
 // asideDir is the folder, in that of the hooks, that keeps the user's hooks

@@ -82,11 +82,11 @@ func (l *Live) AddChunk(id objects.ID) { l.chunks.add(binary.LittleEndian.Uint64
 // Len returns how many objects there are.
 func (l *Live) Len() int { return len(l.meta) + l.chunks.count }
 
+// Has reports whether a metadata object is in the set.
+func (l *Live) Has(id objects.ID) bool { return l.meta[id] }
+
 // LenMeta returns how many of them are metadata objects.
 func (l *Live) LenMeta() int { return len(l.meta) }
-
-// Has reports whether a metadata object is in the set.
-func (l *Live) Has(id objects.ID) bool { return l.has(id) }
 
 func (l *Live) has(id objects.ID) bool {
 	return l.meta[id] || l.chunks.has(binary.LittleEndian.Uint64(id[:]))

@@ -189,21 +189,6 @@ func (a *app) printWhere(t *text, st core.Status) {
 	}
 }
 
-// partLine says what of the dataset is here.
-func partLine(p core.PartStatus) string {
-	from := ""
-	if p.Promised {
-		from = "; other contents are brought from " + p.Remote + " when they are needed"
-	}
-	switch {
-	case p.All:
-		return "Part: every file" + from
-	case p.Files > 0:
-		from = " — " + decimal(p.Files) + " of " + plural(p.TotalFiles, "file") + from
-	}
-	return "Part: " + partText(p.Part) + from + `; "mlvc checkout --all" for everything`
-}
-
 // printGit says how the data stand to git, where they do not agree.
 func printGit(t *text, g *core.Standing) {
 	if g == nil {
@@ -223,6 +208,21 @@ func printGit(t *text, g *core.Standing) {
 			t.line("git's revision has no pointer to this dataset, so the data stay as they are.")
 		}
 	}
+}
+
+// partLine says what of the dataset is here.
+func partLine(p core.PartStatus) string {
+	from := ""
+	if p.Promised {
+		from = "; other contents are brought from " + p.Remote + " when they are needed"
+	}
+	switch {
+	case p.All:
+		return "Part: every file" + from
+	case p.Files > 0:
+		from = " — " + decimal(p.Files) + " of " + plural(p.TotalFiles, "file") + from
+	}
+	return "Part: " + partText(p.Part) + from + `; "mlvc checkout --all" for everything`
 }
 
 func printSum(t *text, st core.Status, some bool) {
