@@ -112,18 +112,6 @@ func (e *ImportDifferError) Error() string {
 	return fmt.Sprintf("what was imported differs: %q of git commit %s: %s", e.Path, e.Revision, e.What)
 }
 
-// PointerFileError is for a pointer of another tool that cannot be read.
-type PointerFileError struct {
-	Path, Revision string
-	Err            error
-}
-
-func (e *PointerFileError) Error() string {
-	return fmt.Sprintf("%s of git commit %.12s: %v", e.Path, e.Revision, e.Err)
-}
-
-func (e *PointerFileError) Unwrap() error { return e.Err }
-
 // Import makes commits of the history of a project whose data DVC or git-lfs
 // keeps: one for each git commit that changes data, with its author, time and
 // message. It makes the repository, and its mlvc.toml, where there is none.
@@ -150,7 +138,7 @@ func Import(ctx context.Context, env Env, opt ImportOptions) (res ImportResult, 
 	case fromDVC:
 		project, root, err = openDVC(env.FS, h, opt.Dir, opt.Store)
 	case fromLFS:
-		project = openLFS(h, opt.Store)
+		project, err = openLFS(env, h, opt.Store)
 	default:
 		err = &UsageError{What: fmt.Sprintf("%q is no tool that can be imported from", opt.From), Hint: "dvc and lfs can"}
 	}
@@ -358,6 +346,13 @@ func (im *importing) publish(ctx context.Context, names []gitpair.RevisionRef) e
 			forward, err := history.IsAncestor(ctx, im.store, old.Commit, state.commit)
 			if err != nil {
 				return err
+			}
+			behind, err := history.IsAncestor(ctx, im.store, state.commit, old.Commit)
+			if err != nil {
+				return err
+			}
+			if behind && !name.IsTag() {
+				continue // it went on from what was imported
 			}
 			if !forward || name.IsTag() {
 				own.Names = append(own.Names, name.Short())
