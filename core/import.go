@@ -132,6 +132,7 @@ func Import(ctx context.Context, env Env, opt ImportOptions) (res ImportResult, 
 	if err != nil {
 		return res, err
 	}
+	defer func() { err = firstError(err, h.Close()) }()
 	var project foreign
 	root := h.Root()
 	switch foreignKind(opt.From) {
@@ -172,6 +173,7 @@ type importing struct {
 	order    []string // git commits, parents first
 	states   map[string]imported
 	known    map[string]imported
+	plain    map[string]bool // git commits that change no pointer: found once
 	start    objects.ID // the tree before any data: mlvc.toml and .mlvcignore
 	contents *importContents
 	made     []madeCommit
@@ -272,6 +274,7 @@ func (im *importing) readHistory(ctx context.Context, names []gitpair.RevisionRe
 	}
 	im.order, im.res.Revisions = order, len(order)
 	im.states, im.known = make(map[string]imported, len(order)), make(map[string]imported)
+	im.plain = make(map[string]bool)
 	var have []objects.ID
 	for ref, err := range im.view.List(ctx, "") {
 		if err != nil {

@@ -19,6 +19,9 @@ type outsChange struct{ old, new []foreignOut }
 
 // outsOf compares the pointers of a git commit with those of its first parent.
 func (im *importing) outsOf(ctx context.Context, c gitpair.RevisionCommit) (outsChange, error) {
+	if im.plain[c.ID] {
+		return outsChange{}, nil
+	}
 	parent := ""
 	if len(c.Parents) > 0 {
 		parent = c.Parents[0]
@@ -50,6 +53,9 @@ func (im *importing) outsOf(ctx context.Context, c gitpair.RevisionCommit) (outs
 		}
 		return nil
 	})
+	if err == nil && len(seen) == 0 {
+		im.plain[c.ID] = true
+	}
 	d.old, d.new = im.tidyOuts(d.old), im.tidyOuts(d.new)
 	return d.without(), err
 }
