@@ -96,6 +96,7 @@ type model struct {
 	names   names
 	work    picture
 	commits map[objects.ID]modelCommit
+	order   []objects.ID // of commits, as they came to be known: IDs are others in every run
 	ops     []modelOp
 	sizes   map[string]int64 // look → size
 	log     []string
@@ -164,9 +165,11 @@ func (m *model) edit() {
 			os.RemoveAll(filepath.Join(m.root, path)) // what is above it may be no folder
 		case 5:
 			m.clear(path)
+			m.note("a link")
 			m.must(os.Symlink(fmt.Sprintf("target%d", m.rnd.IntN(3)), filepath.Join(m.root, path)))
 		case 6:
 			m.clear(path)
+			m.note("a folder")
 			m.must(os.Mkdir(filepath.Join(m.root, path), 0o777))
 		case 7:
 			if st, err := os.Lstat(filepath.Join(m.root, path)); err == nil && st.Mode().IsRegular() {
@@ -248,7 +251,7 @@ func (m *model) moved(before names, op modelOp) {
 // advance makes a new commit the head.
 func (m *model) advance(id objects.ID, c modelCommit, op modelOp) {
 	before := m.names.clone()
-	m.commits[id] = c
+	m.know(id, c)
 	if m.names.branch == "" {
 		m.names.detached = id
 	} else {
@@ -256,6 +259,16 @@ func (m *model) advance(id objects.ID, c modelCommit, op modelOp) {
 	}
 	m.moved(before, op)
 }
+
+func (m *model) know(id objects.ID, c modelCommit) {
+	if _, known := m.commits[id]; !known {
+		m.order = append(m.order, id)
+	}
+	m.commits[id] = c
+}
+
+// anyCommit chooses one that is known: the same in every run of a seed.
+func (m *model) anyCommit() objects.ID { return m.order[m.rnd.IntN(len(m.order))] }
 
 func (m *model) commit(opt core.CommitOptions) {
 	opt.Message = fmt.Sprintf("commit %d", len(m.commits))
@@ -367,8 +380,7 @@ func (m *model) goSomewhere() {
 		rev = branches[m.rnd.IntN(len(branches))]
 		to.branch, to.detached = rev, objects.ID{}
 	} else {
-		ids := slices.SortedFunc(maps.Keys(m.commits), func(a, b objects.ID) int { return slices.Compare(a[:], b[:]) })
-		to.branch, to.detached = "", ids[m.rnd.IntN(len(ids))]
+		to.branch, to.detached = "", m.anyCommit()
 		rev = to.detached.String()
 	}
 	m.note("checkout %s", rev)

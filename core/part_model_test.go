@@ -78,7 +78,7 @@ func (m *partModel) treeOf(id objects.ID) picture {
 	c, ok := m.commits[id]
 	if !ok {
 		c = modelCommit{tree: takeCommit(m.t, m.r, id)}
-		m.commits[id] = c
+		m.know(id, c)
 	}
 	return c.tree
 }
@@ -220,11 +220,6 @@ func (m *partModel) choose() {
 		opt.Rev = m.anyCommit().String()
 	}
 	m.take(opt)
-}
-
-func (m *partModel) anyCommit() objects.ID {
-	ids := slices.SortedFunc(maps.Keys(m.commits), func(a, b objects.ID) int { return slices.Compare(a[:], b[:]) })
-	return ids[m.rnd.IntN(len(ids))]
 }
 
 func (m *partModel) goTo() {
