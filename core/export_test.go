@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/content"
 	"github.com/mlvc/mlvc/objects/kv"
+	"github.com/mlvc/mlvc/objects/prolly"
 )
 
 // StoreUnnamed stores a file as an interrupted commit does: nothing names it.
@@ -84,4 +87,25 @@ func (r *Repo) Answers(ctx context.Context) (map[objects.ID]string, error) {
 		all[id] = fmt.Sprint(o.Kind, len(missing), string(o.Data))
 	}
 	return all, err
+}
+
+// CheckNested checks a tree with some entries, and more that were added.
+func (r *Repo) CheckNested(ctx context.Context, some, more map[string]objects.Entry) error {
+	tree := prolly.Map{}
+	var roots []objects.ID
+	for _, entries := range []map[string]objects.Entry{some, more} {
+		var err error
+		tree, err = prolly.Apply(ctx, r.store, tree, func(yield func(prolly.Edit, error) bool) {
+			for _, path := range slices.Sorted(maps.Keys(entries)) {
+				if !yield(prolly.Edit{Key: []byte(path), Value: entries[path].Append(nil)}, nil) {
+					return
+				}
+			}
+		})
+		if err != nil {
+			return err
+		}
+		roots = append(roots, tree.Root())
+	}
+	return r.checkNested(ctx, roots[0], roots[1])
 }

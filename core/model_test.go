@@ -309,7 +309,7 @@ func (m *model) commit(opt core.CommitOptions) {
 	m.advance(res.ID, c, modelOp{})
 }
 
-// mixed is one picture with another's paths.
+// mixed is one picture with another's paths; what these lie below goes.
 func mixed(of, with picture, paths []string) picture {
 	in := func(path, _ string) bool {
 		return slices.ContainsFunc(paths, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") })
@@ -317,8 +317,12 @@ func mixed(of, with picture, paths []string) picture {
 	of = maps.Clone(of)
 	maps.DeleteFunc(of, in)
 	for path, look := range with {
-		if in(path, look) {
-			of[path] = look
+		if !in(path, look) {
+			continue
+		}
+		of[path] = look
+		for dir := filepath.Dir(path); dir != "."; dir = filepath.Dir(dir) {
+			delete(of, dir)
 		}
 	}
 	return of
@@ -331,13 +335,15 @@ func (m *model) lastFull(id objects.ID) objects.ID {
 	return id
 }
 
-// commitPaths commits one path that stands alone: what lies above or below it
-// in the head's tree would be another matter.
+// commitPaths commits a path of the working tree or of the head, or a folder
+// above one.
 func (m *model) commitPaths() {
-	paths := slices.Sorted(maps.Keys(m.work))
+	all := maps.Clone(m.work)
+	maps.Copy(all, m.tree())
+	paths := slices.Sorted(maps.Keys(all))
 	path := paths[m.rnd.IntN(len(paths))]
-	if top, _, nested := strings.Cut(path, "/"); nested {
-		path = top
+	for m.rnd.IntN(3) == 0 && strings.Contains(path, "/") {
+		path = filepath.Dir(path)
 	}
 	m.commit(core.CommitOptions{Kind: core.KindAuto, Paths: []string{path}})
 }

@@ -136,7 +136,7 @@ func (m *partModel) record() {
 	m.keptOutside(before, after)
 	old, tree := m.treeOf(before.head), m.treeOf(after.head)
 	for path, look := range in(after.part, after.disk) {
-		if look != emptyFolder && tree[path] != look && !outsideAbove(after.part, old, path) {
+		if tree[path] != look && !outsideAbove(after.part, old, path) {
 			m.t.Errorf("%q is %q on the disk, %q in the commit", path, look, tree[path])
 		}
 	}
@@ -158,11 +158,11 @@ func (m *partModel) record() {
 	}
 }
 
-// stands: a folder stays in the commit while something of that name is on the
-// disk, though it may hold, or be, but what is outside of the part.
+// stands: a folder is an empty one for the commit if it holds but what is
+// outside of the part.
 func (m *partModel) stands(path string) bool {
-	_, err := os.Lstat(filepath.Join(m.root, filepath.FromSlash(path)))
-	return err == nil
+	st, err := os.Lstat(filepath.Join(m.root, filepath.FromSlash(path)))
+	return err == nil && st.IsDir()
 }
 
 // keptOutside compares what lies outside in a commit and its parent.
@@ -178,8 +178,8 @@ func (m *partModel) keptOutside(before, after partState) {
 	}
 }
 
-// outsideAbove reports whether a tree has a file outside of the part at a path
-// or above it, or something outside below.
+// outsideAbove reports whether a tree has something outside of the part at a
+// path, above or below it.
 func outsideAbove(p core.Part, tree picture, path string) bool {
 	for other, look := range tree {
 		if !partHas(p, other, look) && (other == path || strings.HasPrefix(path, other+"/") || strings.HasPrefix(other, path+"/")) {
