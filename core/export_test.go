@@ -89,23 +89,36 @@ func (r *Repo) Answers(ctx context.Context) (map[objects.ID]string, error) {
 	return all, err
 }
 
-// CheckNested checks a tree with some entries, and more that were added.
-func (r *Repo) CheckNested(ctx context.Context, some, more map[string]objects.Entry) error {
-	tree := prolly.Map{}
-	var roots []objects.ID
-	for _, entries := range []map[string]objects.Entry{some, more} {
-		var err error
-		tree, err = prolly.Apply(ctx, r.store, tree, func(yield func(prolly.Edit, error) bool) {
-			for _, path := range slices.Sorted(maps.Keys(entries)) {
-				if !yield(prolly.Edit{Key: []byte(path), Value: entries[path].Append(nil)}, nil) {
-					return
-				}
+// MakeTree makes a tree of entries and what another has.
+func (r *Repo) MakeTree(ctx context.Context, of objects.ID, entries map[string]objects.Entry) (objects.ID, error) {
+	tree, err := prolly.Apply(ctx, r.store, treeMap(of), func(yield func(prolly.Edit, error) bool) {
+		for _, path := range slices.Sorted(maps.Keys(entries)) {
+			if !yield(prolly.Edit{Key: []byte(path), Value: entries[path].Append(nil)}, nil) {
+				return
 			}
-		})
-		if err != nil {
-			return err
 		}
-		roots = append(roots, tree.Root())
+	})
+	return tree.Root(), err
+}
+
+// CheckNested checks a tree against a sound one.
+func (r *Repo) CheckNested(ctx context.Context, sound, tree objects.ID) error {
+	return r.checkNested(ctx, sound, tree)
+}
+
+// MergeTrees merges two trees.
+func (r *Repo) MergeTrees(ctx context.Context, base, ours, theirs objects.ID, opt MergeOptions) (objects.ID, map[string]objects.Entry, error) {
+	t := &treeMerge{Repo: r, base: base, ours: ours, theirs: theirs, keepBoth: opt.KeepBoth, forOurs: opt.Ours, forTheirs: opt.Theirs}
+	tree, err := t.run(ctx)
+	if err != nil {
+		return tree, nil, err
 	}
-	return r.checkNested(ctx, roots[0], roots[1])
+	entries := make(map[string]objects.Entry)
+	for e, err := range r.treeEntries(ctx, tree) {
+		if err != nil {
+			return tree, nil, err
+		}
+		entries[e.Path] = e.Entry
+	}
+	return tree, entries, nil
 }

@@ -2,11 +2,15 @@ package core_test
 
 import (
 	"errors"
+	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -94,6 +98,38 @@ func TestPartOfWhatWasTakenBack(t *testing.T) {
 	}
 }
 
+// A file outside of the part stands where an empty folder of the part belongs.
+// It stays, although the commit that is left has it: that is told before
+// anything is touched.
+func TestPartFolderWhereAFileStays(t *testing.T) {
+	d := newData(t)
+	d.write("n", "a file")
+	d.write("b.txt", "1")
+	d.commit(core.CommitOptions{})
+	_, err := within(d, func(r *core.Repo) (core.NameInfo, error) { return r.CreateBranch(t.Context(), "other", "", false) })
+	d.must(err)
+	d.remove("n")
+	d.must(os.Mkdir(filepath.Join(d.root, "n"), 0o777))
+	d.write("b.txt", "2")
+	d.commit(core.CommitOptions{})
+	d.checkout(core.CheckoutOptions{Rev: "other"})
+	d.checkout(core.CheckoutOptions{Part: []string{"**/*.txt"}})
+	d.write("n", "a file")
+	before := takeDisk(t, d.root)
+	_, err = d.try(core.CheckoutOptions{Rev: "main"})
+	var obstacles *core.ObstaclesError
+	if !errors.As(err, &obstacles) || obstacles.Begun {
+		t.Errorf("%v", err)
+	}
+	if diff := cmp.Diff(before, takeDisk(t, d.root)); diff != "" {
+		t.Error(diff)
+	}
+	d.checkout(core.CheckoutOptions{Rev: "main", Force: true})
+	if diff := cmp.Diff(d.tree(), takeDisk(t, d.root)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A tree with something below a file or an empty folder is not recorded,
 // whichever came first.
 func TestCheckNested(t *testing.T) {
@@ -113,11 +149,12 @@ func TestCheckNested(t *testing.T) {
 		{tree{"b/c": leaf}, "b/c", "b/c/d"},
 		{tree{"n": leaf, "n.txt": leaf, "n/x": leaf}, "n", "n/x"},
 	} {
-		for _, from := range []tree{sound, nil} {
-			if from == nil {
-				maps.Copy(c.add, sound)
-			}
-			err := r.CheckNested(t.Context(), from, c.add)
+		from, err := r.MakeTree(t.Context(), objects.ID{}, sound)
+		d.must(err)
+		made, err := r.MakeTree(t.Context(), from, c.add)
+		d.must(err)
+		for _, from := range []objects.ID{from, {}} {
+			err := r.CheckNested(t.Context(), from, made)
 			var nested *core.NestedError
 			switch {
 			case c.path == "" && err != nil, c.path != "" && !errors.As(err, &nested):
@@ -127,4 +164,99 @@ func TestCheckNested(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Whatever two trees are, what they merge to is one that a disk can hold; and
+// where both sides are kept, no content of either is lost.
+func TestMergedTreesAreSound(t *testing.T) {
+	d := newDataIn(t, fastDir(t))
+	r := d.open()
+	seed := uint64(time.Now().UnixNano())
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	for range 300 {
+		m := &mergeCase{rnd: rnd}
+		base := m.edited(nil)
+		ours, theirs := m.edited(base), m.edited(base)
+		var roots []objects.ID
+		for _, entries := range []map[string]objects.Entry{base, ours, theirs} {
+			root, err := r.MakeTree(t.Context(), objects.ID{}, entries)
+			d.must(err)
+			roots = append(roots, root)
+		}
+		for _, opt := range []core.MergeOptions{
+			{}, {KeepBoth: true}, {Ours: []string{"."}}, {Theirs: []string{"."}}, {KeepBoth: true, Ours: []string{"a"}, Theirs: []string{"b"}},
+		} {
+			tree, entries, err := r.MergeTrees(t.Context(), roots[0], roots[1], roots[2], opt)
+			var conflicts *core.ConflictError
+			if errors.As(err, &conflicts) && !opt.KeepBoth && opt.Ours == nil && opt.Theirs == nil {
+				continue
+			}
+			if err == nil {
+				err = r.CheckNested(t.Context(), objects.ID{}, tree)
+			}
+			if err == nil && opt.KeepBoth && opt.Ours == nil {
+				err = m.allKept(base, entries, ours, theirs)
+			}
+			if err != nil {
+				t.Fatalf("seed %d, %+v: %v\nbase   %v\nours   %v\ntheirs %v\nmerged %v", seed, opt, err, look(base), look(ours), look(theirs), look(entries))
+			}
+		}
+	}
+}
+
+// mergeCase makes trees whose files are all different.
+type mergeCase struct {
+	rnd *rand.Rand
+	n   int64
+}
+
+// edited is a sound tree near another.
+func (m *mergeCase) edited(of map[string]objects.Entry) map[string]objects.Entry {
+	names := []string{"a", "a.txt", "a.theirs", "b", "a.theirs-2"}
+	tree := maps.Clone(of)
+	if tree == nil {
+		tree = make(map[string]objects.Entry)
+	}
+	for range 1 + m.rnd.IntN(6) {
+		path := names[m.rnd.IntN(len(names))]
+		for m.rnd.IntN(2) == 0 {
+			path += "/" + names[m.rnd.IntN(len(names))]
+		}
+		maps.DeleteFunc(tree, func(other string, _ objects.Entry) bool {
+			return other == path || strings.HasPrefix(other, path+"/") || strings.HasPrefix(path, other+"/")
+		})
+		switch m.n++; m.rnd.IntN(4) {
+		case 0:
+		case 1:
+			tree[path] = objects.Entry{Mode: objects.ModeDir}
+		default:
+			tree[path] = objects.Entry{Mode: objects.ModeFile, Size: m.n, Content: objects.Sum(objects.KindChunk, []byte(fmt.Sprint(m.n)))}
+		}
+	}
+	return tree
+}
+
+// allKept says which file that a side has anew is not in what was merged.
+func (m *mergeCase) allKept(base, merged map[string]objects.Entry, sides ...map[string]objects.Entry) error {
+	kept := make(map[objects.ID]bool)
+	for _, e := range merged {
+		kept[e.Content] = true
+	}
+	for _, side := range sides {
+		for path, e := range side {
+			if e.Mode == objects.ModeFile && e != base[path] && !kept[e.Content] {
+				return fmt.Errorf("%q is lost", path)
+			}
+		}
+	}
+	return nil
+}
+
+// look is a tree as a line.
+func look(tree map[string]objects.Entry) []string {
+	var list []string
+	for _, path := range slices.Sorted(maps.Keys(tree)) {
+		list = append(list, fmt.Sprintf("%s:%s:%d", path, tree[path].Mode, tree[path].Size))
+	}
+	return list
 }

@@ -41,15 +41,13 @@ func TestPartModel(t *testing.T) {
 		t.Run(fmt.Sprintf("MLVC_SEED=%d", seed), func(t *testing.T) {
 			t.Parallel()
 			m := &partModel{model: newModel(t, seed)}
+			defer m.told()
 			m.rnd = rand.New(rand.NewPCG(seed, 5))
 			for i := 0; i < steps && !t.Failed(); i++ {
 				m.step()
 			}
 			m.takeAll()
 			m.verify(true)
-			if t.Failed() {
-				t.Logf("the steps:\n%s", strings.Join(m.log, "\n"))
-			}
 		})
 	}
 }
