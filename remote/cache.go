@@ -113,25 +113,29 @@ func (c *cache) segment(ctx context.Context, ref segmentRef, folder string) (*se
 	if err == nil || errors.Is(err, objects.ErrNewer) {
 		return s, err
 	}
-	check := func(temp string) error {
-		s, err := openSegment(c.fs, temp, ref)
-		if err != nil {
-			return err
-		}
-		defer s.close()
-		return verifySegment(ctx, s)
-	}
 	key := segmentKey(ref.ID)
 	if folder != "" {
 		key = Index{Folder: folder, ID: ref.ID}.Key()
 	}
-	if err := c.download(ctx, key, ref.Size, name, check); err != nil {
+	if err := c.download(ctx, key, ref.Size, name, c.checkSegment(ctx, ref)); err != nil {
 		return nil, c.failed(key, err)
 	}
 	if s, err = openSegment(c.fs, name, ref); err == nil {
 		s.folder = folder
 	}
 	return s, err
+}
+
+// checkSegment returns a check of every byte of a file that should be a segment.
+func (c *cache) checkSegment(ctx context.Context, ref segmentRef) func(string) error {
+	return func(name string) error {
+		s, err := openSegment(c.fs, name, ref)
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		return verifySegment(ctx, s)
+	}
 }
 
 // fetch returns the local file of a whole pack, verified; it is downloaded if

@@ -27,6 +27,8 @@ type ShelfOptions struct {
 	// bytes, and may make something beside it; when it fails, so does AddPack.
 	// It is called again for a pack that an earlier try left. It may be nil.
 	Added func(ctx context.Context, p PackInfo, r io.ReaderAt) error
+	// Direct reads every pack in the bucket itself, though the cache may have it.
+	Direct bool
 	// Progress is told how many bytes have moved since the last call, from
 	// several goroutines; it may be nil.
 	Progress func(received, sent int64)
@@ -63,7 +65,8 @@ type Shelf struct {
 	listed   []*segment // the newest last
 	fresh    []*segment // what was added and is not listed yet
 	packs    map[objects.ID]listedPack
-	supplied map[objects.ID]bool
+	supplied map[objects.ID]bool // packs that are read from a local file
+	broken   map[objects.ID]bool // metadata packs that are damaged in the bucket
 	adding   adding
 }
 
@@ -95,7 +98,7 @@ func newShelf(b bucket.Bucket, opt ShelfOptions) (*Shelf, error) {
 		return nil, err
 	}
 	return &Shelf{
-		bucket: b, opt: opt, cache: c, packs: make(map[objects.ID]listedPack), supplied: make(map[objects.ID]bool),
+		bucket: b, opt: opt, cache: c, packs: make(map[objects.ID]listedPack), supplied: make(map[objects.ID]bool), broken: make(map[objects.ID]bool),
 	}, nil
 }
 
@@ -161,12 +164,19 @@ func (l *Shelf) Open(ctx context.Context, id objects.ID) (*pack.Reader, func(), 
 		return nil, nil, err
 	}
 	l.mu.RLock()
-	supplied := l.supplied[id]
+	supplied, broken := l.supplied[id], l.broken[id]
 	l.mu.RUnlock()
-	if p.Type == pack.TypeMeta || supplied {
-		return l.cache.reader(ctx, p)
+	if (p.Type == pack.TypeMeta && !broken || supplied) && !l.opt.Direct {
+		r, release, err := l.cache.reader(ctx, p)
+		if !errors.Is(err, objects.ErrCorrupt) {
+			return r, release, err
+		}
+		// What is sound in it can be read all the same.
+		l.mu.Lock()
+		l.broken[id] = true
+		l.mu.Unlock()
 	}
-	if o := l.cache.use(id); o != nil {
+	if o := l.cache.use(id); o != nil && !l.opt.Direct {
 		return o.reader, func() { l.cache.release(o) }, nil
 	}
 	r := pack.NewReader(ranges{ctx: ctx, cache: l.cache, key: p.key()}, p.Size, id, p.Bases)
@@ -230,6 +240,26 @@ func (l *Shelf) Check(ctx context.Context, id objects.ID) error {
 		err = corrupt("%d bytes, expected %d", w.n, p.Size)
 	}
 	return l.cache.failed(p.key(), err)
+}
+
+// CheckIndex reads an index segment as it lies in the bucket, whatever the cache
+// has. It fails with a *DepotError that wraps objects.ErrCorrupt for damage, and
+// bucket.ErrNotExist for one that is lost.
+func CheckIndex(ctx context.Context, b bucket.Bucket, opt ShelfOptions, x Index) error {
+	c, err := openCache(opt, b)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	temp := vfs.TempName(c.dir)
+	err = c.download(ctx, x.Key(), x.Size, temp, c.checkSegment(ctx, segmentRef{ID: x.ID, Size: x.Size, Records: x.Records}))
+	return errors.Join(c.failed(x.Key(), err), removeFile(opt.FS, temp), removeFile(opt.FS, temp+partSuffix))
+}
+
+// Key returns where a listed pack lies in the bucket.
+func (l *Shelf) Key(id objects.ID) (string, error) {
+	p, err := l.pack(id)
+	return p.key(), err
 }
 
 // Packs returns all packs that are listed or were added and synced, sorted.
