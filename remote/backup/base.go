@@ -94,7 +94,7 @@ func (d *Destination) onBase(ctx context.Context, sets []Set, opt CreateOptions)
 	switch {
 	case errors.Is(err, ErrNoKey):
 		return full(fmt.Sprintf("its base %s cannot be read here: %v", label, err)), nil
-	case errors.Is(err, objects.ErrCorrupt), errors.Is(err, bucket.ErrNotExist):
+	case err != nil && isDamage(err):
 		return full(fmt.Sprintf("its base %s would be damaged: %v", label, err)), nil
 	case err != nil:
 		return choice{}, err

@@ -105,7 +105,7 @@ func Create(ctx context.Context, dst *Destination, src *remote.Local, opt Create
 			return Created{}, err
 		}
 	}
-	w := &writer{dst: dst, src: src, opt: opt, choice: c, label: label}
+	w := &writer{dst: dst, src: src, opt: opt, choice: c, label: label, resumed: resumed}
 	if done.Manifest, done.Set, err = w.write(ctx); err != nil {
 		return Created{}, fmt.Errorf("backup set %s: %w", label, err)
 	}
@@ -145,11 +145,12 @@ func (d *Destination) enter(ctx context.Context, done *Created, opt CreateOption
 
 // writer makes one set.
 type writer struct {
-	dst    *Destination
-	src    *remote.Local
-	opt    CreateOptions
-	choice choice
-	label  Label
+	dst     *Destination
+	src     *remote.Local
+	opt     CreateOptions
+	choice  choice
+	label   Label
+	resumed bool
 
 	shelf  *remote.Shelf // of the chain, and of what is added
 	getter objects.Getter
@@ -159,6 +160,7 @@ type writer struct {
 // write writes everything but the list.
 func (w *writer) write(ctx context.Context) (m Manifest, s Set, err error) {
 	opt := w.dst.shelf(w.label)
+	opt.Resumed = w.resumed
 	if w.opt.Parity != nil {
 		opt.Added = w.addParity
 	}

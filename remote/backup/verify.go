@@ -3,6 +3,7 @@ package backup
 import (
 	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -159,9 +160,10 @@ func (v *verifier) add(damage Damage) {
 	}
 }
 
-// isDamage tells damage from a destination that does not answer.
+// isDamage tells damage from a destination that does not answer. An object that
+// ends too early reads as io.ErrUnexpectedEOF.
 func isDamage(err error) bool {
-	return errors.Is(err, objects.ErrCorrupt) || errors.Is(err, bucket.ErrNotExist) || errors.Is(err, objects.ErrNotFound)
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, objects.ErrCorrupt) || errors.Is(err, bucket.ErrNotExist) || errors.Is(err, objects.ErrNotFound)
 }
 
 // set verifies one set; its base was verified before.
