@@ -48,6 +48,8 @@ type CommitResult struct {
 	BytesRead int64         `json:"bytes_read"`
 	Stored    int64         `json:"bytes_stored"`
 	Took      time.Duration `json:"took_ns"`
+	// Pointers are the files that name the commit for git, absolute.
+	Pointers []string `json:"pointers,omitempty"`
 }
 
 // Commit records the dataset. Before the pointer moves nothing is visible;
@@ -263,7 +265,7 @@ func (c *committing) publish(ctx context.Context, choice kindChoice) (CommitResu
 		return res, err
 	}
 	res.ID, res.Parents, res.Kind, res.Base, res.Why = id, append([]objects.ID{}, commit.Parents...), commit.Kind, commit.Base, choice.Why
-	res.Changes, res.Stored = commit.Changes(), c.store.Stats().Stored
+	res.Changes, res.Stored, res.Pointers = commit.Changes(), c.store.Stats().Stored, c.pointers
 	c.snap.keep()
 	return res, nil
 }

@@ -186,6 +186,9 @@ func (d *pointedDataset) make(env Env, git *gitPlace) (bool, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
+	if err := throughLinks(env.FS, git.Root(), filepath.Join(d.root, Dir)); err != nil {
+		return false, err
+	}
 	var config Config
 	switch url := d.first.Remote; {
 	case url != "":

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mlvc/mlvc/core/gitpair"
 	"github.com/mlvc/mlvc/core/history"
+	"github.com/mlvc/mlvc/core/worktree"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
 )
@@ -275,8 +276,29 @@ func (s *session) writePointers(ctx context.Context, p pairing) error {
 	return s.writePairing(p)
 }
 
+// throughLinks fails where a folder between base and name is a link: what is
+// tracked comes from others, and must not lead out of the work tree.
+func throughLinks(fsys vfs.FS, base, name string) error {
+	for at := filepath.Dir(name); at != base && inside(base, at); at = filepath.Dir(at) {
+		st, err := fsys.Lstat(at)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if st.Type != vfs.TypeDir {
+			return fmt.Errorf("%s: %s is no folder of the work tree: %w", name, at, worktree.ErrOutside)
+		}
+	}
+	return nil
+}
+
 // writePointer replaces a pointer if it changes.
 func (s *session) writePointer(name string, text []byte) error {
+	if err := throughLinks(s.env.FS, s.root, name); err != nil {
+		return err
+	}
 	old, err := vfs.ReadFile(s.env.FS, name)
 	if err == nil && bytes.Equal(old, text) {
 		return nil

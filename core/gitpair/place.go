@@ -18,9 +18,9 @@ type Dataset struct {
 
 // PointerPlace says where the pointer of one tracked path is.
 type PointerPlace struct {
-	Track string // as in mlvc.toml
-	Data  string // what it stands for, from the work tree's root
-	Name  string // the pointer file, from the work tree's root
+	Track string `json:"track"` // as in mlvc.toml
+	Data  string `json:"data"`  // what it stands for, from the work tree's root
+	Name  string `json:"name"`  // the pointer file, from the work tree's root
 }
 
 // Pointers returns where the pointers of the dataset are, sorted by Track. A

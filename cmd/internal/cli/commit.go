@@ -152,6 +152,9 @@ func printCommit(t *text, res core.CommitResult, message string) {
 	t.line("  %s%s: %s", t.paint(bold, string(res.Kind)), base, res.Why)
 	t.line("  %s", changesText(res.Changes))
 	t.line("  %s, %s in all", plural(res.Changes.Files, "file"), size(res.Changes.Bytes))
+	for _, p := range res.Pointers {
+		t.line("  for git: %s names it", quoted(p))
+	}
 	t.line("  read %s, %s, stored %s in %s (%s)", plural(res.FilesRead, "file"), size(res.BytesRead), size(res.Stored), took(res.Took), rate(res.BytesRead, res.Took))
 }
 
