@@ -54,7 +54,13 @@ type DatasetError struct {
 	Err     error
 }
 
-func (e *DatasetError) Error() string { return e.Dataset + ": " + e.Err.Error() }
+func (e *DatasetError) Error() string {
+	text := e.Err.Error()
+	if strings.Contains(text, e.Dataset) {
+		return text // it says which by itself
+	}
+	return e.Dataset + ": " + text
+}
 
 func (e *DatasetError) Unwrap() error { return e.Err }
 
@@ -171,6 +177,8 @@ const (
 func (h *hook) news(p *pairing) pointerState {
 	there, err := readPointers(h.env.FS, h.root)
 	switch {
+	case err == nil && there.file == "" && p.leaving():
+		return pointerNews
 	case err != nil || there.file == "" || !p.news(there.Commit):
 		return pointerSame
 	case there.Commit == p.Refused:
@@ -207,6 +215,8 @@ func (h *hook) postCommit(ctx context.Context, settled bool) error {
 		if err := h.follow(ctx, false); err != nil {
 			return err
 		}
+	} else if err := h.repo.attachIfFree(ctx); err != nil {
+		return err
 	}
 	if h.repo.config.Git.Commit != "auto" {
 		return nil
@@ -221,17 +231,13 @@ func (h *hook) postCommit(ctx context.Context, settled bool) error {
 // pairedFiles are the files of the dataset that git has too: its pointers,
 // mlvc.toml and .mlvcignore, absolute.
 func (r *Repo) pairedFiles() ([]string, error) {
-	rules, err := readRules(r.env.FS, r.root)
-	if err != nil {
-		return nil, err
-	}
-	tracked, err := cleanPaths(rules.Track)
+	places, err := pointerPlaces(r.env.FS, r.root)
 	if err != nil {
 		return nil, err
 	}
 	files := []string{filepath.Join(r.root, RulesFile), filepath.Join(r.root, IgnoreFile)}
-	for _, track := range tracked {
-		files = append(files, pointerName(r.root, track))
+	for _, place := range places {
+		files = append(files, place.name)
 	}
 	var there []string
 	for _, name := range files {

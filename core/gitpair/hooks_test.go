@@ -140,7 +140,7 @@ func TestHooksRun(t *testing.T) {
 			if c.perm&0o100 != 0 {
 				var same []string
 				for _, l := range ours {
-					same = append(same, strings.TrimPrefix(l, "git hook ")+map[bool]string{true: " "}[strings.HasSuffix(l, "pre-commit") && name != "python"])
+					same = append(same, strings.TrimPrefix(l, "git hook ")+map[bool]string{true: " "}[strings.HasSuffix(l, "-commit") && name != "python"])
 				}
 				if diff := cmp.Diff(same, own); diff != "" {
 					t.Error(diff)
@@ -208,7 +208,7 @@ func TestHusky(t *testing.T) {
 	log := s.path(".git/log")
 	s.write(".husky/_/.gitignore", "*")
 	runner := "#!/usr/bin/env sh\nn=$(basename \"$0\")\ns=$(dirname \"$(dirname \"$0\")\")/$n\n[ ! -f \"$s\" ] && exit 0\nsh -e \"$s\" \"$@\"\n"
-	for _, h := range []string{"pre-commit", "prepare-commit-msg", "post-checkout", "post-merge", "post-rewrite", "pre-push"} {
+	for _, h := range []string{"pre-commit", "prepare-commit-msg", "post-commit", "post-checkout", "post-merge", "post-rewrite", "pre-push"} {
 		s.hook(".husky/_/"+h, runner, 0o755)
 	}
 	s.write(".husky/pre-commit", "echo own >>"+log+"\n")
