@@ -301,6 +301,9 @@ func (c *committing) advance(id objects.ID) []refs.Move {
 
 // describe fills in the commit.
 func (c *committing) describe(ctx context.Context, choice kindChoice) (objects.Commit, error) {
+	if err := c.checkSound(ctx); err != nil {
+		return objects.Commit{}, err
+	}
 	change, err := c.summary(ctx, c.head.Tree, c.snap.tree)
 	if err != nil {
 		return objects.Commit{}, err
@@ -331,6 +334,15 @@ func (c *committing) describe(ctx context.Context, choice kindChoice) (objects.C
 		commit.Change = &change
 	}
 	return commit, err
+}
+
+// checkSound fails with a *NestedError if the tree is none that a disk can
+// hold. Where all of it was seen on the disk, and nothing moved, it is one.
+func (c *committing) checkSound(ctx context.Context) error {
+	if len(c.opt.Paths) == 0 && c.snap.part.All && !c.opt.SkipUnreadable && len(c.moving) == 0 {
+		return nil
+	}
+	return c.checkNested(ctx, c.head.Tree, c.snap.tree)
 }
 
 // held sums up what a commit of the chosen kind holds beyond its base; change

@@ -18,7 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"mlvc": main})
+	testscript.Main(suite{m}, map[string]func(){"mlvc": main})
 }
 
 // TestScript runs the stories of the command line. The first word of each
