@@ -146,33 +146,35 @@ func (f *following) pointedCommit(ctx context.Context, there pointed) (objects.C
 	if !errors.Is(err, objects.ErrNotFound) {
 		return c, err
 	}
-	if err := f.fetchPointed(ctx, there); err != nil {
+	asked, err := f.fetchPointed(ctx, there)
+	if err != nil {
 		return objects.Commit{}, err
 	}
 	c, err = f.commit(ctx, there.Commit)
 	if errors.Is(err, objects.ErrNotFound) {
-		err = &UnknownPointerError{File: there.file, Commit: there.Commit, Remote: there.Remote}
+		err = &UnknownPointerError{File: there.file, Commit: there.Commit, Remote: asked}
 	}
 	return c, err
 }
 
-// fetchPointed brings the commit that the pointers name from the remote. Only
-// one of the settings is asked: a pointer comes from others.
-func (f *following) fetchPointed(ctx context.Context, there pointed) error {
+// fetchPointed brings the commit that the pointers name from the remote, and
+// returns which it asked. Only one of the settings is asked: a pointer comes
+// from others.
+func (f *following) fetchPointed(ctx context.Context, there pointed) (asked string, err error) {
 	unknown := &UnknownPointerError{File: there.file, Commit: there.Commit}
 	if taken, err := f.takeFromSibling(ctx, f.git, there.Commit); err != nil || taken {
-		return err
+		return "", err
 	}
 	info, err := f.remote("")
 	if err != nil {
-		return unknown
+		return "", unknown
 	}
 	unknown.Remote = info.URL
 	if _, err := f.fetch(ctx, info, FetchOptions{}); err != nil {
 		unknown.Err = err
-		return unknown
+		return "", unknown
 	}
-	return nil
+	return info.URL, nil
 }
 
 // dropOther takes back following that was interrupted on its way to another

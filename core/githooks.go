@@ -13,6 +13,7 @@ import (
 	"github.com/mlvc/mlvc/core/gitpair"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
+	"github.com/mlvc/mlvc/refs"
 )
 
 // HookCall is one call of a hook by git.
@@ -211,12 +212,15 @@ func (h *hook) follow(ctx context.Context, early bool) error {
 // postCommit puts HEAD on git's branch, and adds to the index of git what
 // pre-commit could only add to the one of the commit (git commit PATH…).
 func (h *hook) postCommit(ctx context.Context, settled bool) error {
-	if !settled {
-		if err := h.follow(ctx, false); err != nil {
+	if settled {
+		if err := h.repo.attachIfFree(ctx); err != nil {
 			return err
 		}
-	} else if err := h.repo.attachIfFree(ctx); err != nil {
-		return err
+	}
+	if elsewhere, err := h.elsewhere(ctx); err != nil || !settled || elsewhere {
+		if err := firstError(err, h.follow(ctx, false)); err != nil {
+			return err
+		}
 	}
 	if h.repo.config.Git.Commit != "auto" {
 		return nil
@@ -226,6 +230,17 @@ func (h *hook) postCommit(ctx context.Context, settled bool) error {
 		return err
 	}
 	return h.git.stage(ctx, files)
+}
+
+// elsewhere reports whether HEAD is on another branch than git: the data were
+// switched, and now git has committed that.
+func (h *hook) elsewhere(ctx context.Context) (bool, error) {
+	branch, err := h.git.branch(ctx)
+	if err != nil || branch == "" {
+		return false, err
+	}
+	_, _, at, err := h.repo.current(ctx)
+	return at.Branch != refs.Branch(branch) && refs.Branch(branch).Validate() == nil && !at.Commit.IsZero(), err
 }
 
 // pairedFiles are the files of the dataset that git has too: its pointers,

@@ -83,6 +83,10 @@ func (h *hook) uncommitted(ctx context.Context, auto bool) error {
 	if err != nil {
 		return err
 	}
+	// git has looked before whether there is anything to commit.
+	if dirty, err := h.git.Dirty(ctx); err == nil && len(dirty) == 0 {
+		h.report.Note = `the pointer is added only now: if git says that there is nothing to commit, call it once more`
+	}
 	message := "data of the first git commit"
 	if at.Commit != "" {
 		message = "data of the git commit after " + at.Commit[:min(12, len(at.Commit))]
