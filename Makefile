@@ -7,7 +7,7 @@ TOOL     := $(GO) tool -modfile=.ci/tools/go.mod
 DIRS     := $(wildcard cmd core objects refs remote)
 TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-FUZZTIME       ?= 5s
+FUZZTIME       ?= 2s
 BENCH_DIR      ?= /var/tmp
 BENCH_FLAGS    ?=
 
@@ -46,7 +46,7 @@ imports: ## does every package import only what its row allows?
 test-race: ## run every test under the race detector
 	CGO_ENABLED=1 $(TOOL) gotestsum --format standard-quiet -- -race -timeout 20m ./...
 
-fuzz: ## fuzz each decoder for a short while (FUZZTIME=5s)
+fuzz: ## fuzz each decoder for a short while (FUZZTIME=2s)
 	@GO='$(GO)' .ci/fuzz $(FUZZTIME)
 
 cross: ## build and vet for every platform

@@ -34,7 +34,7 @@ func codes(r core.DoctorResult) string {
 
 // fourCommits makes a repository of a few commits with deltas.
 func fourCommits(t *testing.T) *data {
-	d := newData(t)
+	d := newDataIn(t, fastDir(t))
 	table := []byte(noise(5, 700_000))
 	for i := range 4 {
 		table[i*1000] = 'x'

@@ -384,7 +384,7 @@ func TestSparse(t *testing.T) {
 	switch {
 	case os.Getenv("MLVC_SWEEP") != "":
 		size = 100 << 30
-	case testing.Short():
+	case testing.Short(), core.UnderRace > 1:
 		size = 1 << 30
 	}
 	d := newData(t)

@@ -127,9 +127,9 @@ func TestGCWaitsForReaders(t *testing.T) {
 // Random histories with gc at any time: every commit that is reached reads
 // back as it was.
 func TestGCRandomHistories(t *testing.T) {
-	rounds := 40
+	rounds := 40 / core.UnderRace
 	if testing.Short() {
-		rounds = 12
+		rounds = min(rounds, 12)
 	}
 	d := newData(t)
 	d.config("gc.keep_days", "0")
