@@ -417,6 +417,7 @@ var (
 )
 
 func TestCheckoutInterrupted(t *testing.T) {
+	t.Parallel()
 	base := newData(t)
 	base.save(sweepA)
 	base.save(sweepB)

@@ -104,6 +104,7 @@ func firstTable(t *testing.T, d *data) string {
 
 // Whatever happens to the database, every verb goes on.
 func TestDatabaseDamage(t *testing.T) {
+	t.Parallel()
 	for name, damage := range map[string]func(t *testing.T, d *data) error{
 		"gone":       func(_ *testing.T, d *data) error { return os.RemoveAll(d.path("db")) },
 		"cut table":  func(t *testing.T, d *data) error { return os.Truncate(firstTable(t, d), 100) },

@@ -380,6 +380,7 @@ func TestReadOnlyFolders(t *testing.T) {
 
 // A large file of holes is stored as holes and comes back as them.
 func TestSparse(t *testing.T) {
+	t.Parallel()
 	size := int64(5 << 30) // more than 32 bits hold
 	switch {
 	case os.Getenv("MLVC_SWEEP") != "":

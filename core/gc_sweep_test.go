@@ -14,6 +14,7 @@ import (
 // Whatever operation of gc fails, the repository verifies and the run after it
 // ends the work.
 func TestGCInterrupted(t *testing.T) {
+	t.Parallel()
 	d := fourCommits(t)
 	d.config("gc.keep_days", "0")
 	d.write("loose", noise(77, 400_000))
@@ -64,6 +65,7 @@ func collectWith(t *testing.T, from *data, plan faultfs.Plan) int {
 
 // gc beside readers that are never stopped: what they read stays whole.
 func TestGCBesideReaders(t *testing.T) {
+	t.Parallel()
 	d := fourCommits(t)
 	d.config("gc.keep_days", "0")
 	stop := make(chan struct{})
