@@ -2,8 +2,12 @@ package backup_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -54,6 +58,78 @@ func keys(t *testing.T, b bucket.Bucket, suffix string) []string {
 	return list
 }
 
+// withParity protects packs by their own bytes.
+func withParity(opt backup.CreateOptions) backup.CreateOptions {
+	opt.Scheme = "1+1"
+	opt.Parity = func(_ context.Context, _ objects.ID, r io.ReaderAt, size int64, w io.WriterAt) (int64, error) {
+		data := make([]byte, size)
+		if _, err := r.ReadAt(data, 0); err != nil && err != io.EOF {
+			return 0, err
+		}
+		_, err := w.WriteAt(data, 0)
+		return size, err
+	}
+	return opt
+}
+
+func checkParity(_ context.Context, parity []byte, r io.ReaderAt, size int64) error {
+	data := make([]byte, size)
+	if _, err := r.ReadAt(data, 0); err != nil && err != io.EOF {
+		return err
+	}
+	if !bytes.Equal(data, parity) {
+		return objects.ErrCorrupt
+	}
+	return nil
+}
+
+// A damaged pack is read from a file that is supplied for it.
+func TestSupply(t *testing.T) {
+	r, b := newRepo(t, 5), buckettest.Memory()
+	id := r.commit("main", map[string]file{"large": {objects.ModeFile, r.bytes(600 << 10)}})
+	label := r.mustCreate(b, r.wanted(id, objects.Full)).Label
+	good := make(map[string][]byte)
+	for _, key := range keys(t, b, ".pack") {
+		good[key] = read(t, b, key)
+		bad := bytes.Clone(good[key])
+		for i := range bad[100:] {
+			bad[100+i] ^= 1
+		}
+		replace(t, b, key, bad)
+	}
+	opt := r.options()
+	opt.Cache = t.TempDir()
+	d, err := backup.Open(t.Context(), b, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := d.Chain(t.Context(), label)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Get(t.Context(), id); !errors.Is(err, objects.ErrCorrupt) {
+		t.Fatalf("got %v, want ErrCorrupt", err)
+	}
+	for _, p := range c.Packs() {
+		key, err := c.Key(p.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Join(r.temp(), "healed")
+		for _, data := range [][]byte{read(t, b, key), good[key]} {
+			if err := os.WriteFile(name, data, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			err = c.Supply(t.Context(), p.ID, name)
+			if sound := bytes.Equal(data, good[key]); sound != (err == nil) || !sound && !errors.Is(err, objects.ErrCorrupt) {
+				t.Fatalf("sound %v: %v", sound, err)
+			}
+		}
+	}
+	r.sameTree(c, id)
+}
+
 // Flips, truncations and losses of any object are all found, and what they
 // belong to is named.
 func TestRot(t *testing.T) {
@@ -61,9 +137,21 @@ func TestRot(t *testing.T) {
 	if testing.Short() {
 		tries = 60
 	}
-	r, b := twoSets(t)
-	d := r.mustOpen(b)
+	r, b := newRepo(t, 7), buckettest.Memory()
+	for _, kind := range []objects.CommitKind{objects.Full, objects.Incremental} {
+		r.random()
+		r.mustCreate(b, withParity(r.wanted(r.random(), kind)))
+	}
+	opt := r.options()
+	opt.CheckParity = checkParity
+	d, err := backup.Open(t.Context(), b, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
 	all := keys(t, b, "")
+	if len(keys(t, b, ".parity")) == 0 {
+		t.Fatal("no parity")
+	}
 	rnd := rand.New(rand.NewPCG(1, 1))
 	for range tries {
 		key := all[rnd.IntN(len(all))]
@@ -82,8 +170,8 @@ func TestRot(t *testing.T) {
 		if err != nil || len(v.Damage) != 1 || v.Damage[0].Key != key || v.Damage[0].Err == nil {
 			t.Fatalf("%s: %v, %+v", key, err, v.Damage)
 		}
-		if s, _ := d.List().Find(v.Damage[0].Label); !s.Damaged() {
-			t.Fatalf("%s: %+v", key, s)
+		if s, _ := d.List().Find(v.Damage[0].Label); s.Damaged() == strings.HasSuffix(key, ".parity") {
+			t.Fatalf("%s: %+v", key, s.Verified)
 		}
 		replace(t, b, key, good)
 	}
