@@ -112,11 +112,12 @@ func TestHistoryInTwoSets(t *testing.T) {
 // that is left restores bit for bit, and what is verified is sound.
 func TestRandom(t *testing.T) {
 	seeds := uint64(12)
-	if testing.Short() {
+	if testing.Short() || raced {
 		seeds = 3
 	}
 	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
 			r, b := newRepo(t, 100+seed), buckettest.Memory()
 			r.random()
 			for range 14 {

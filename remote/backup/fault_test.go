@@ -22,13 +22,14 @@ func sweepFaults(t *testing.T, prepare func(t *testing.T) (*repo, bucket.Bucket)
 	}
 	total := f.Count()
 	step := 1
-	if testing.Short() {
+	if testing.Short() || raced {
 		step = 4
 	}
 	for _, kind := range []buckettest.Kind{buckettest.Before, buckettest.After, buckettest.Midway} {
 		for at := 1; at <= total; at += step {
 			for _, sticky := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%d/%d/%v", kind, at, sticky), func(t *testing.T) {
+					t.Parallel()
 					r, b := prepare(t)
 					f := buckettest.NewFaulty(b, buckettest.Plan{At: at, Kind: kind, Bytes: 100, Sticky: sticky})
 					err := work(r, f)
@@ -66,22 +67,22 @@ func TestCreateFaults(t *testing.T) {
 			d := r.mustOpen(b)
 			before := len(d.List().Sets)
 			if before < 2 {
-				t.Fatalf("%d sets", before)
+				r.t.Fatalf("%d sets", before)
 			}
-			if v, err := d.Verify(t.Context(), backup.VerifyOptions{}); err != nil || len(v.Damage) > 0 {
-				t.Fatalf("%v, %+v", err, v.Damage)
+			if v, err := d.Verify(r.t.Context(), backup.VerifyOptions{}); err != nil || len(v.Damage) > 0 {
+				r.t.Fatalf("%v, %+v", err, v.Damage)
 			}
 			r.check(b)
 			if err := work(r, b); err != nil {
-				t.Fatal(err)
+				r.t.Fatal(err)
 			}
 			if n := len(r.mustOpen(b).List().Sets); n != 3 {
-				t.Fatalf("%d sets, want 3", n)
+				r.t.Fatalf("%d sets, want 3", n)
 			}
 			r.check(b)
 			r.now = time.Now().Add(48 * time.Hour)
-			if _, err := r.mustOpen(b).Sweep(t.Context()); err != nil {
-				t.Fatal(err)
+			if _, err := r.mustOpen(b).Sweep(r.t.Context()); err != nil {
+				r.t.Fatal(err)
 			}
 			r.onlyNeeded(b)
 			r.check(b)
@@ -126,11 +127,11 @@ func TestExpireFaults(t *testing.T) {
 		opt.Asked = true
 		r.mustCreate(b, opt)
 		d := r.mustOpen(b)
-		if _, err := d.Verify(t.Context(), backup.VerifyOptions{}); err != nil {
-			t.Fatal(err)
+		if _, err := d.Verify(r.t.Context(), backup.VerifyOptions{}); err != nil {
+			r.t.Fatal(err)
 		}
-		if _, err := d.Expire(t.Context(), backup.ExpireOptions{Policy: backup.Policy{KeepFull: 1}, Grace: time.Hour}); err != nil {
-			t.Fatal(err)
+		if _, err := d.Expire(r.t.Context(), backup.ExpireOptions{Policy: backup.Policy{KeepFull: 1}, Grace: time.Hour}); err != nil {
+			r.t.Fatal(err)
 		}
 		r.check(b) // they are marked, and there
 		r.now = r.now.Add(2 * time.Hour)
@@ -139,21 +140,21 @@ func TestExpireFaults(t *testing.T) {
 	work := func(r *repo, b bucket.Bucket) error {
 		d, err := r.open(b)
 		if err == nil {
-			_, err = d.Expire(t.Context(), backup.ExpireOptions{Policy: backup.Policy{KeepFull: 1}, Grace: time.Hour})
+			_, err = d.Expire(r.t.Context(), backup.ExpireOptions{Policy: backup.Policy{KeepFull: 1}, Grace: time.Hour})
 		}
 		return err
 	}
 	sweepFaults(t, prepare, work, func(r *repo, b bucket.Bucket) {
 		r.check(b)
 		if err := work(r, b); err != nil {
-			t.Fatal(err)
+			r.t.Fatal(err)
 		}
 		if n := len(r.mustOpen(b).List().Sets); n != 1 {
-			t.Fatalf("%d sets, want 1", n)
+			r.t.Fatalf("%d sets, want 1", n)
 		}
 		r.now = time.Now().Add(48 * time.Hour)
-		if _, err := r.mustOpen(b).Sweep(t.Context()); err != nil {
-			t.Fatal(err)
+		if _, err := r.mustOpen(b).Sweep(r.t.Context()); err != nil {
+			r.t.Fatal(err)
 		}
 		r.onlyNeeded(b)
 		r.check(b)

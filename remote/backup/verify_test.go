@@ -133,8 +133,8 @@ func TestSupply(t *testing.T) {
 // Flips, truncations and losses of any object are all found, and what they
 // belong to is named.
 func TestRot(t *testing.T) {
-	tries := 300
-	if testing.Short() {
+	tries := 1000
+	if testing.Short() || raced {
 		tries = 60
 	}
 	r, b := newRepo(t, 7), buckettest.Memory()
