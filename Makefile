@@ -48,9 +48,9 @@ test-race: ## run every test under the race detector
 	CGO_ENABLED=1 $(TOOL) gotestsum --format standard-quiet -- -race -timeout 20m ./...
 
 # Under the race detector, which makes them five times as dear, the sweeps of
-# package core take every fifth of these.
-sweep: ## the sweeps of core, one in many or all (MLVC_SWEEP=1)
-	$(GO) test -count=1 -timeout 20m -run '$(SWEEPS)' ./core
+# these packages take about a fifth of these.
+sweep: ## the sweeps of faults, one in many or all (MLVC_SWEEP=1)
+	$(GO) test -count=1 -timeout 20m -run '$(SWEEPS)' ./core ./objects/store
 
 fuzz: ## fuzz each decoder for a short while (FUZZTIME=2s)
 	@GO='$(GO)' .ci/fuzz $(FUZZTIME)
