@@ -105,7 +105,7 @@ func (l *Shelf) send(ctx context.Context, id objects.ID, name string) (*pack.Ind
 func (l *Shelf) hasArrived(ctx context.Context, id objects.ID) (int64, bool, error) {
 	l.mu.Lock()
 	l.adding.sent++
-	few := l.adding.sent <= listAfter
+	few := l.adding.sent <= listAfter && !l.opt.Resumed
 	l.mu.Unlock()
 	if few {
 		return 0, false, nil

@@ -23,6 +23,9 @@ type ShelfOptions struct {
 	Cache string
 	// Folder begins the key of every pack that is added, and ends in a slash.
 	Folder string
+	// Resumed says that an earlier try may have left packs, which are asked for
+	// before the first is sent.
+	Resumed bool
 	// Added is told of each pack when it is durable in the bucket, with its
 	// bytes, and may make something beside it; when it fails, so does AddPack.
 	// It is called again for a pack that an earlier try left. It may be nil.
@@ -168,7 +171,7 @@ func (l *Shelf) Open(ctx context.Context, id objects.ID) (*pack.Reader, func(), 
 	l.mu.RUnlock()
 	if (p.Type == pack.TypeMeta && !broken || supplied) && !l.opt.Direct {
 		r, release, err := l.cache.reader(ctx, p)
-		if !errors.Is(err, objects.ErrCorrupt) {
+		if !errors.Is(err, objects.ErrCorrupt) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return r, release, err
 		}
 		// What is sound in it can be read all the same.

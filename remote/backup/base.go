@@ -10,10 +10,6 @@ import (
 	"github.com/mlvc/mlvc/remote/bucket"
 )
 
-// ErrNoKey is for what cannot be read here because its key is missing. What
-// Options.Wrap returns fails with it.
-var ErrNoKey = errors.New("the key to read it is not here")
-
 // choice is what a set is made on.
 type choice struct {
 	existing *Set // the commit has such a set already
@@ -92,9 +88,9 @@ func (d *Destination) onBase(ctx context.Context, sets []Set, opt CreateOptions)
 		err = d.present(ctx, manifests)
 	}
 	switch {
-	case errors.Is(err, ErrNoKey):
+	case err != nil && d.opt.NoKey != nil && d.opt.NoKey(err):
 		return full(fmt.Sprintf("its base %s cannot be read here: %v", label, err)), nil
-	case errors.Is(err, objects.ErrCorrupt), errors.Is(err, bucket.ErrNotExist):
+	case err != nil && isDamage(err):
 		return full(fmt.Sprintf("its base %s would be damaged: %v", label, err)), nil
 	case err != nil:
 		return choice{}, err

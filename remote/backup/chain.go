@@ -2,7 +2,6 @@ package backup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/mlvc/mlvc/remote"
@@ -91,12 +90,4 @@ func indexes(manifests []Manifest) []remote.Index {
 		}
 	}
 	return list
-}
-
-// closeAll closes a shelf after an error.
-func closeAll(err error, s *remote.Shelf) error {
-	if s == nil {
-		return err
-	}
-	return errors.Join(err, s.Close())
 }

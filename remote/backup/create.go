@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/pack"
 	"github.com/mlvc/mlvc/objects/prolly"
 	"github.com/mlvc/mlvc/refs"
 	"github.com/mlvc/mlvc/remote"
@@ -31,8 +32,8 @@ type CreateOptions struct {
 	// IsAncestor says whether a commit is an ancestor of another; false also
 	// for one that is not known here.
 	IsAncestor func(ctx context.Context, ancestor, of objects.ID) (bool, error)
-	// Parity writes what can heal a pack, whose ID is the owner, and returns
-	// its size; nil for none. Scheme names it, as in "10+1".
+	// Parity writes what can heal a pack as it is stored, whose ID is the
+	// owner, and returns its size; nil for none. Scheme names it, as in "10+1".
 	Parity func(ctx context.Context, owner objects.ID, r io.ReaderAt, size int64, w io.WriterAt) (int64, error)
 	Scheme string
 	// Chosen is told what the set will be before anything is sent; an error
@@ -105,7 +106,7 @@ func Create(ctx context.Context, dst *Destination, src *remote.Local, opt Create
 			return Created{}, err
 		}
 	}
-	w := &writer{dst: dst, src: src, opt: opt, choice: c, label: label}
+	w := &writer{dst: dst, src: src, opt: opt, choice: c, label: label, resumed: resumed}
 	if done.Manifest, done.Set, err = w.write(ctx); err != nil {
 		return Created{}, fmt.Errorf("backup set %s: %w", label, err)
 	}
@@ -145,11 +146,12 @@ func (d *Destination) enter(ctx context.Context, done *Created, opt CreateOption
 
 // writer makes one set.
 type writer struct {
-	dst    *Destination
-	src    *remote.Local
-	opt    CreateOptions
-	choice choice
-	label  Label
+	dst     *Destination
+	src     *remote.Local
+	opt     CreateOptions
+	choice  choice
+	label   Label
+	resumed bool
 
 	shelf  *remote.Shelf // of the chain, and of what is added
 	getter objects.Getter
@@ -159,6 +161,7 @@ type writer struct {
 // write writes everything but the list.
 func (w *writer) write(ctx context.Context) (m Manifest, s Set, err error) {
 	opt := w.dst.shelf(w.label)
+	opt.Resumed = w.resumed
 	if w.opt.Parity != nil {
 		opt.Added = w.addParity
 	}
@@ -293,14 +296,40 @@ func (w *writer) have(ctx context.Context) []objects.ID {
 
 // addParity stores what can heal a pack beside it.
 func (w *writer) addParity(ctx context.Context, p remote.PackInfo, r io.ReaderAt) error {
+	length := p.Size
+	if w.dst.bucket != w.dst.raw { // it is the bytes that are stored which rot
+		stored, err := readAll(ctx, w.dst.raw, remote.PackKey(w.label.folder(), p.ID))
+		if err != nil {
+			return w.dst.failed(remote.PackKey(w.label.folder(), p.ID), err)
+		}
+		r, length = bytes.NewReader(stored), int64(len(stored))
+	}
 	var out memory
-	size, err := w.opt.Parity(ctx, p.ID, r, p.Size, &out)
+	size, err := w.opt.Parity(ctx, p.ID, r, length, &out)
 	if err != nil {
 		return fmt.Errorf("parity of pack %s: %w", p.ID, err)
 	}
 	w.parity.Add(size)
-	return w.dst.put(ctx, w.label.parityKey(p.ID), out.bytes[:size])
+	key := w.label.parityKey(p.ID)
+	err = w.dst.raw.PutIfAbsent(ctx, key, bytes.NewReader(out.bytes), size)
+	if errors.Is(err, bucket.ErrExist) {
+		return nil
+	}
+	return w.dst.failed(key, err)
 }
+
+// readAll reads a whole object of a few hundred MiB at most.
+func readAll(ctx context.Context, b bucket.Bucket, key string) ([]byte, error) {
+	r, err := b.GetRange(ctx, key, 0, -1)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(r, maxStored))
+	return data, errors.Join(err, r.Close())
+}
+
+// maxStored is more than a pack has, encrypted or not.
+const maxStored = 2 * pack.MaxSize
 
 // memory is a file in memory.
 type memory struct{ bytes []byte }

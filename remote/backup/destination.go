@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -29,8 +30,15 @@ type Options struct {
 	// Wrap returns the bucket through which everything but the list is read
 	// and written, by what the list says about encryption. It is called
 	// only for an encrypted destination; without it one is an
-	// *EncryptedError. The wrapped bucket is not closed.
+	// *EncryptedError. Keys that end in ".parity" are written past it, for parity
+	// is of the bytes that are stored. The wrapped bucket is not closed.
 	Wrap func(crypt []byte, b bucket.Bucket) (bucket.Bucket, error)
+	// NoKey tells the errors of the wrapped bucket that are for want of a key
+	// from all others; it may be nil.
+	NoKey func(error) bool
+	// CheckParity says what is wrong with the parity of a stored pack; nil: it is
+	// only looked whether it is there.
+	CheckParity func(ctx context.Context, parity []byte, r io.ReaderAt, size int64) error
 }
 
 // Destination is a bucket with backup sets. Safe for concurrent use.

@@ -1,10 +1,13 @@
 package backup
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -42,7 +45,8 @@ type Damage struct {
 	// belong to, sorted; for metadata they may not be known.
 	Lost  []LostObject
 	Paths []string
-	// Sets are those of the list that a restore of cannot be whole without it.
+	// Sets are those of the list that a restore of cannot be whole without it;
+	// none for parity, whose damage does not make a set a damaged one.
 	Sets []Label
 }
 
@@ -148,20 +152,23 @@ func (v *verifier) note(ctx context.Context) error {
 func (v *verifier) add(damage Damage) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	damage.Sets = []Label{damage.Label}
-	for _, s := range v.list.Dependents(damage.Label) {
-		damage.Sets = append(damage.Sets, s.Label)
+	if !strings.HasSuffix(damage.Key, paritySuffix) {
+		damage.Sets = []Label{damage.Label}
+		for _, s := range v.list.Dependents(damage.Label) {
+			damage.Sets = append(damage.Sets, s.Label)
+		}
+		v.bad[damage.Label] = true
 	}
-	v.bad[damage.Label] = true
 	v.done.Damage = append(v.done.Damage, damage)
 	if v.opt.Damaged != nil {
 		v.opt.Damaged(damage)
 	}
 }
 
-// isDamage tells damage from a destination that does not answer.
+// isDamage tells damage from a destination that does not answer. An object that
+// ends too early reads as io.ErrUnexpectedEOF.
 func isDamage(err error) bool {
-	return errors.Is(err, objects.ErrCorrupt) || errors.Is(err, bucket.ErrNotExist) || errors.Is(err, objects.ErrNotFound)
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, objects.ErrCorrupt) || errors.Is(err, bucket.ErrNotExist) || errors.Is(err, objects.ErrNotFound)
 }
 
 // set verifies one set; its base was verified before.
@@ -250,6 +257,9 @@ func (v *verifier) packs(ctx context.Context, s Set, m Manifest, own *remote.She
 	for _, p := range v.sample(there) {
 		g.Go(func() error {
 			err := own.Check(ctx, p.ID)
+			if err == nil && m.Parity != "" {
+				err = v.parity(ctx, s, p)
+			}
 			v.mu.Lock()
 			defer v.mu.Unlock()
 			v.done.Packs++
@@ -261,6 +271,33 @@ func (v *verifier) packs(ctx context.Context, s Set, m Manifest, own *remote.She
 		})
 	}
 	return damaged, g.Wait()
+}
+
+// parity checks the parity of a sound pack; what is wrong with it is damage of
+// its own.
+func (v *verifier) parity(ctx context.Context, s Set, p remote.PackInfo) error {
+	if v.d.opt.CheckParity == nil {
+		return nil
+	}
+	key := s.Label.parityKey(p.ID)
+	data, err := readAll(ctx, v.d.raw, key)
+	if errors.Is(err, bucket.ErrNotExist) {
+		return nil // it was reported
+	}
+	var stored []byte
+	if err == nil {
+		stored, err = readAll(ctx, v.d.raw, remote.PackKey(s.Label.folder(), p.ID))
+	}
+	if err != nil {
+		return v.d.failed(key, err)
+	}
+	if err := v.d.opt.CheckParity(ctx, data, bytes.NewReader(stored), int64(len(stored))); err != nil {
+		if !isDamage(err) {
+			return v.d.failed(key, err)
+		}
+		v.add(Damage{Label: s.Label, Key: key, Err: v.d.failed(key, err)})
+	}
+	return nil
 }
 
 // sample chooses the packs to read.
