@@ -100,7 +100,8 @@ func decodeCloning(text []byte) (c cloning, err error) {
 // branches. With Paths or MetadataOnly, contents come when they are needed.
 // Interrupted, the same call finishes it. The folder must be empty, or it
 // fails with a *NotEmptyError; nothing is made where the place has no
-// repository, which is a *NothingThereError.
+// repository, which is a *NothingThereError, and what was made is removed
+// again where that repository is damaged or lacks the branch.
 func Clone(ctx context.Context, env Env, opt CloneOptions) (res CloneResult, err error) {
 	c := cloning{Version: cloningVersion, URL: opt.URL, Branch: opt.Branch, Paths: opt.Paths, Metadata: opt.MetadataOnly}
 	part, err := c.part()
@@ -108,24 +109,47 @@ func Clone(ctx context.Context, env Env, opt CloneOptions) (res CloneResult, err
 		return res, err
 	}
 	res.Root = opt.Dir
+	_, before := env.FS.Lstat(opt.Dir)
 	resumed, err := c.prepare(ctx, env, opt.Dir)
 	if err != nil {
 		return res, err
 	}
-	r, err := Open(ctx, env, opt.Dir)
+	began, err := c.run(ctx, env, part, &res)
+	res.Resumed = res.Resumed || resumed
+	if err != nil && !began && !resumed {
+		unmake(env.FS, opt.Dir, errors.Is(before, fs.ErrNotExist))
+	}
+	return res, err
+}
+
+// run does the work, and removes the record of the clone. Not began: it failed
+// before anything was received.
+func (c cloning) run(ctx context.Context, env Env, part Part, res *CloneResult) (began bool, err error) {
+	r, err := Open(ctx, env, res.Root)
 	if err != nil {
-		return res, err
+		return false, err
 	}
 	defer func() { err = firstError(err, r.Close()) }()
-	err = r.fillClone(ctx, opt.Branch, part, &res)
-	res.Resumed = res.Resumed || resumed
-	if err != nil {
-		return res, err
+	if began, err = r.fillClone(ctx, c.Branch, part, res); err != nil {
+		return began, err
 	}
 	if err := env.FS.Remove(filepath.Join(r.dir, cloningFile)); err != nil {
-		return res, err
+		return true, err
 	}
-	return res, env.FS.SyncDir(r.dir)
+	return true, env.FS.SyncDir(r.dir)
+}
+
+// unmake removes a repository that this run has made and that nothing has come
+// into, so that a clone by better words finds the folder empty. What cannot be
+// removed stays, as after an interruption.
+func unmake(fsys vfs.FS, dir string, folderToo bool) {
+	gone := vfs.TempName(dir) // in one step: a part of a repository would be in the way
+	if fsys.Rename(filepath.Join(dir, Dir), gone) != nil {
+		return
+	}
+	if removeAll(fsys, gone) == nil && folderToo {
+		fsys.Remove(dir) //nolint:errcheck // see above
+	}
 }
 
 // part is what the working tree shall hold.
@@ -198,7 +222,7 @@ func (c cloning) checkPlace(ctx context.Context, env Env) error {
 	}
 	b, err := env.OpenBucket(ctx, c.URL)
 	if err != nil {
-		return &PlaceError{URL: c.URL, Err: err}
+		return unreached(ctx, "", c.URL, err)
 	}
 	defer b.Close() //nolint:errcheck // it was only read
 	_, _, err = b.Get(ctx, "current")
@@ -206,7 +230,7 @@ func (c cloning) checkPlace(ctx context.Context, env Env) error {
 		return &NothingThereError{URL: b.String()}
 	}
 	if err != nil {
-		return &PlaceError{URL: b.String(), Err: err}
+		return unreached(ctx, "", b.String(), err)
 	}
 	return nil
 }
@@ -232,43 +256,44 @@ func checkEmpty(fsys vfs.FS, dir string) error {
 }
 
 // fillClone fetches, and checks a branch out. What was decided before an
-// interruption stands: the remote may have moved on.
-func (r *Repo) fillClone(ctx context.Context, branch string, part Part, res *CloneResult) (err error) {
+// interruption stands: the remote may have moved on. Not began: it failed
+// before anything was received.
+func (r *Repo) fillClone(ctx context.Context, branch string, part Part, res *CloneResult) (began bool, err error) {
 	s, err := r.begin(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() { err = firstError(err, s.end()) }()
 	if res.Part = part.Promised; res.Part {
 		if err := s.setPart(part); err != nil {
-			return err
+			return false, err
 		}
 	}
 	info, err := r.remote(DefaultRemote)
 	if err != nil {
-		return err
+		return false, err
 	}
 	work, err := r.Unfinished()
 	if err != nil {
-		return err
+		return false, err
 	}
 	if work != nil && work.Verb == "clone" {
 		res.Carried, err = s.carry(ctx, Unfinished{Verb: "clone", Goal: work.Goal}, carryOptions{})
 		res.setHead(s.head)
-		return err
+		return true, err
 	}
 	place, err := s.openPlace(ctx, info)
 	if err != nil {
-		return err
+		return false, err
 	}
 	name, err := place.headBranch(ctx, branch)
 	if err = firstError(err, place.Close()); err != nil {
-		return err
+		return false, err
 	}
 	if res.Fetch, err = s.fetch(ctx, info, FetchOptions{}); err != nil {
-		return err
+		return true, err
 	}
-	return s.checkoutClone(ctx, name, res)
+	return true, s.checkoutClone(ctx, name, res)
 }
 
 // headBranch is the branch that a clone checks out: the one asked for, the

@@ -56,7 +56,7 @@ type CommitResult struct {
 // when it returns nil the commit is durable.
 func (r *Repo) Commit(ctx context.Context, opt CommitOptions) (res CommitResult, err error) {
 	started := r.env.Now()
-	rules, err := readRules(r.env.FS, r.root)
+	rules, err := r.commitRules()
 	if err != nil {
 		return CommitResult{}, err
 	}
@@ -78,6 +78,23 @@ func (r *Repo) Commit(ctx context.Context, opt CommitOptions) (res CommitResult,
 	}
 	res.Took = r.env.Now().Sub(started)
 	return res, err
+}
+
+// commitRules are the rules of what is committed: while paired with git, such
+// that pointers can stand for it.
+func (r *Repo) commitRules() (Rules, error) {
+	rules, err := readRules(r.env.FS, r.root)
+	if err == nil && rules.Away {
+		err = &RulesAwayError{Root: r.root}
+	}
+	if err != nil {
+		return Rules{}, err
+	}
+	if paired, err := r.Paired(); err != nil || !paired {
+		return rules, err
+	}
+	_, err = pointerPlaces(r.env.FS, r.root)
+	return rules, err
 }
 
 func firstError(errs ...error) error {
@@ -284,6 +301,9 @@ func (c *committing) advance(id objects.ID) []refs.Move {
 
 // describe fills in the commit.
 func (c *committing) describe(ctx context.Context, choice kindChoice) (objects.Commit, error) {
+	if err := c.checkSound(ctx); err != nil {
+		return objects.Commit{}, err
+	}
 	change, err := c.summary(ctx, c.head.Tree, c.snap.tree)
 	if err != nil {
 		return objects.Commit{}, err
@@ -314,6 +334,15 @@ func (c *committing) describe(ctx context.Context, choice kindChoice) (objects.C
 		commit.Change = &change
 	}
 	return commit, err
+}
+
+// checkSound fails with a *NestedError if the tree is none that a disk can
+// hold. Where all of it was seen on the disk, and nothing moved, it is one.
+func (c *committing) checkSound(ctx context.Context) error {
+	if len(c.opt.Paths) == 0 && c.snap.part.All && !c.opt.SkipUnreadable && len(c.moving) == 0 {
+		return nil
+	}
+	return c.checkNested(ctx, c.head.Tree, c.snap.tree)
 }
 
 // held sums up what a commit of the chosen kind holds beyond its base; change

@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/content"
 	"github.com/mlvc/mlvc/objects/kv"
+	"github.com/mlvc/mlvc/objects/prolly"
 )
 
 // StoreUnnamed stores a file as an interrupted commit does: nothing names it.
@@ -84,4 +87,38 @@ func (r *Repo) Answers(ctx context.Context) (map[objects.ID]string, error) {
 		all[id] = fmt.Sprint(o.Kind, len(missing), string(o.Data))
 	}
 	return all, err
+}
+
+// MakeTree makes a tree of entries and what another has.
+func (r *Repo) MakeTree(ctx context.Context, of objects.ID, entries map[string]objects.Entry) (objects.ID, error) {
+	tree, err := prolly.Apply(ctx, r.store, treeMap(of), func(yield func(prolly.Edit, error) bool) {
+		for _, path := range slices.Sorted(maps.Keys(entries)) {
+			if !yield(prolly.Edit{Key: []byte(path), Value: entries[path].Append(nil)}, nil) {
+				return
+			}
+		}
+	})
+	return tree.Root(), err
+}
+
+// CheckNested checks a tree against a sound one.
+func (r *Repo) CheckNested(ctx context.Context, sound, tree objects.ID) error {
+	return r.checkNested(ctx, sound, tree)
+}
+
+// MergeTrees merges two trees.
+func (r *Repo) MergeTrees(ctx context.Context, base, ours, theirs objects.ID, opt MergeOptions) (objects.ID, map[string]objects.Entry, error) {
+	t := &treeMerge{Repo: r, base: base, ours: ours, theirs: theirs, keepBoth: opt.KeepBoth, forOurs: opt.Ours, forTheirs: opt.Theirs}
+	tree, err := t.run(ctx)
+	if err != nil {
+		return tree, nil, err
+	}
+	entries := make(map[string]objects.Entry)
+	for e, err := range r.treeEntries(ctx, tree) {
+		if err != nil {
+			return tree, nil, err
+		}
+		entries[e.Path] = e.Entry
+	}
+	return tree, entries, nil
 }

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -263,7 +264,9 @@ func (f *fetching) describe(ctx context.Context) error {
 }
 
 // whole brings every content that history names and that is not here, after
-// which the repository needs the remote no more.
+// which the repository needs the remote no more. History is also what undo can
+// go back to, and gc keeps. Where the remote has not got that any more, the
+// repository stays one that lacks contents, which a warning says.
 func (f *fetching) whole(ctx context.Context) error {
 	part, err := f.Part()
 	if err != nil || !part.Promised {
@@ -273,14 +276,59 @@ func (f *fetching) whole(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	copied, err := remote.CopyContents(ctx, f.local(f.tempPath()), f.place.depot, f.historyEntries(ctx, tips), f.copyOptions(PhaseReceive, f.tempPath()))
-	f.res.add(copied)
+	if err := f.contents(ctx, tips); err != nil {
+		return err
+	}
+	past, err := f.pastCommits(ctx)
 	if err != nil {
-		return f.place.failed(err)
+		return err
+	}
+	err = f.contents(ctx, past)
+	if errors.Is(err, objects.ErrNotFound) {
+		f.env.Events.Warn(Warning{Code: "past_not_there", Message: fmt.Sprintf("contents that only past operations or git name are not at %s, so they stay missing here: %v", f.res.Remote, err)})
+		return nil
+	}
+	if err != nil {
+		return err
 	}
 	part.Promised, part.Remote = false, ""
 	f.res.Whole = true
 	return f.setPart(part)
+}
+
+// contents brings the contents of all history of commits.
+func (f *fetching) contents(ctx context.Context, tips []objects.ID) error {
+	copied, err := remote.CopyContents(ctx, f.local(f.tempPath()), f.place.depot, f.historyEntries(ctx, tips), f.copyOptions(PhaseReceive, f.tempPath()))
+	f.res.add(copied)
+	return f.place.failed(err)
+}
+
+// pastCommits lists the commits that gc keeps beside those that names stand
+// for now: what the log of operations can go back to, and what git names.
+func (s *session) pastCommits(ctx context.Context) ([]objects.ID, error) {
+	ops, err := s.keptOperations(ctx, s.env.Now().Add(-s.config.GC.Keep()), objects.ID{})
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.namedInGit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, op := range ops {
+		named, err := commitsOf(ctx, refs.OpenView(s.store, op.Op.View), "")
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range op.Op.Moves {
+			named = append(named, m.Old.Commit, m.New.Commit)
+		}
+		list = sortedIDs(append(list, named...))
+	}
+	missing, err := s.store.Missing(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(list, func(id objects.ID) bool { return id.IsZero() || slices.Contains(missing, id) }), nil
 }
 
 // historyEntries yields what each commit that tips reach has beyond its first

@@ -380,11 +380,12 @@ func TestReadOnlyFolders(t *testing.T) {
 
 // A large file of holes is stored as holes and comes back as them.
 func TestSparse(t *testing.T) {
+	t.Parallel()
 	size := int64(5 << 30) // more than 32 bits hold
 	switch {
 	case os.Getenv("MLVC_SWEEP") != "":
 		size = 100 << 30
-	case testing.Short():
+	case testing.Short(), core.UnderRace > 1:
 		size = 1 << 30
 	}
 	d := newData(t)

@@ -13,6 +13,7 @@ import (
 	"github.com/mlvc/mlvc/core/gitpair"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
+	"github.com/mlvc/mlvc/refs"
 )
 
 // HookCall is one call of a hook by git.
@@ -54,7 +55,13 @@ type DatasetError struct {
 	Err     error
 }
 
-func (e *DatasetError) Error() string { return e.Dataset + ": " + e.Err.Error() }
+func (e *DatasetError) Error() string {
+	text := e.Err.Error()
+	if strings.Contains(text, e.Dataset) {
+		return text // it says which by itself
+	}
+	return e.Dataset + ": " + text
+}
 
 func (e *DatasetError) Unwrap() error { return e.Err }
 
@@ -171,6 +178,8 @@ const (
 func (h *hook) news(p *pairing) pointerState {
 	there, err := readPointers(h.env.FS, h.root)
 	switch {
+	case err == nil && there.file == "" && p.leaving():
+		return pointerNews
 	case err != nil || there.file == "" || !p.news(there.Commit):
 		return pointerSame
 	case there.Commit == p.Refused:
@@ -203,8 +212,13 @@ func (h *hook) follow(ctx context.Context, early bool) error {
 // postCommit puts HEAD on git's branch, and adds to the index of git what
 // pre-commit could only add to the one of the commit (git commit PATH…).
 func (h *hook) postCommit(ctx context.Context, settled bool) error {
-	if !settled {
-		if err := h.follow(ctx, false); err != nil {
+	if settled {
+		if err := h.repo.attachIfFree(ctx); err != nil {
+			return err
+		}
+	}
+	if elsewhere, err := h.elsewhere(ctx); err != nil || !settled || elsewhere {
+		if err := firstError(err, h.follow(ctx, false)); err != nil {
 			return err
 		}
 	}
@@ -218,20 +232,27 @@ func (h *hook) postCommit(ctx context.Context, settled bool) error {
 	return h.git.stage(ctx, files)
 }
 
+// elsewhere reports whether HEAD is on another branch than git: the data were
+// switched, and now git has committed that.
+func (h *hook) elsewhere(ctx context.Context) (bool, error) {
+	branch, err := h.git.branch(ctx)
+	if err != nil || branch == "" {
+		return false, err
+	}
+	_, _, at, err := h.repo.current(ctx)
+	return at.Branch != refs.Branch(branch) && refs.Branch(branch).Validate() == nil && !at.Commit.IsZero(), err
+}
+
 // pairedFiles are the files of the dataset that git has too: its pointers,
 // mlvc.toml and .mlvcignore, absolute.
 func (r *Repo) pairedFiles() ([]string, error) {
-	rules, err := readRules(r.env.FS, r.root)
-	if err != nil {
-		return nil, err
-	}
-	tracked, err := cleanPaths(rules.Track)
+	places, err := pointerPlaces(r.env.FS, r.root)
 	if err != nil {
 		return nil, err
 	}
 	files := []string{filepath.Join(r.root, RulesFile), filepath.Join(r.root, IgnoreFile)}
-	for _, track := range tracked {
-		files = append(files, pointerName(r.root, track))
+	for _, place := range places {
+		files = append(files, place.name)
 	}
 	var there []string
 	for _, name := range files {

@@ -112,18 +112,6 @@ func (e *ImportDifferError) Error() string {
 	return fmt.Sprintf("what was imported differs: %q of git commit %s: %s", e.Path, e.Revision, e.What)
 }
 
-// PointerFileError is for a pointer of another tool that cannot be read.
-type PointerFileError struct {
-	Path, Revision string
-	Err            error
-}
-
-func (e *PointerFileError) Error() string {
-	return fmt.Sprintf("%s of git commit %.12s: %v", e.Path, e.Revision, e.Err)
-}
-
-func (e *PointerFileError) Unwrap() error { return e.Err }
-
 // Import makes commits of the history of a project whose data DVC or git-lfs
 // keeps: one for each git commit that changes data, with its author, time and
 // message. It makes the repository, and its mlvc.toml, where there is none.
@@ -144,13 +132,14 @@ func Import(ctx context.Context, env Env, opt ImportOptions) (res ImportResult, 
 	if err != nil {
 		return res, err
 	}
+	defer func() { err = firstError(err, h.Close()) }()
 	var project foreign
 	root := h.Root()
 	switch foreignKind(opt.From) {
 	case fromDVC:
 		project, root, err = openDVC(env.FS, h, opt.Dir, opt.Store)
 	case fromLFS:
-		project = openLFS(h, opt.Store)
+		project, err = openLFS(env, h, opt.Store)
 	default:
 		err = &UsageError{What: fmt.Sprintf("%q is no tool that can be imported from", opt.From), Hint: "dvc and lfs can"}
 	}
@@ -184,6 +173,7 @@ type importing struct {
 	order    []string // git commits, parents first
 	states   map[string]imported
 	known    map[string]imported
+	plain    map[string]bool // git commits that change no pointer: found once
 	start    objects.ID // the tree before any data: mlvc.toml and .mlvcignore
 	contents *importContents
 	made     []madeCommit
@@ -284,6 +274,7 @@ func (im *importing) readHistory(ctx context.Context, names []gitpair.RevisionRe
 	}
 	im.order, im.res.Revisions = order, len(order)
 	im.states, im.known = make(map[string]imported, len(order)), make(map[string]imported)
+	im.plain = make(map[string]bool)
 	var have []objects.ID
 	for ref, err := range im.view.List(ctx, "") {
 		if err != nil {
@@ -358,6 +349,13 @@ func (im *importing) publish(ctx context.Context, names []gitpair.RevisionRef) e
 			forward, err := history.IsAncestor(ctx, im.store, old.Commit, state.commit)
 			if err != nil {
 				return err
+			}
+			behind, err := history.IsAncestor(ctx, im.store, state.commit, old.Commit)
+			if err != nil {
+				return err
+			}
+			if behind && !name.IsTag() {
+				continue // it went on from what was imported
 			}
 			if !forward || name.IsTag() {
 				own.Names = append(own.Names, name.Short())

@@ -19,6 +19,9 @@ type outsChange struct{ old, new []foreignOut }
 
 // outsOf compares the pointers of a git commit with those of its first parent.
 func (im *importing) outsOf(ctx context.Context, c gitpair.RevisionCommit) (outsChange, error) {
+	if im.plain[c.ID] {
+		return outsChange{}, nil
+	}
 	parent := ""
 	if len(c.Parents) > 0 {
 		parent = c.Parents[0]
@@ -50,6 +53,9 @@ func (im *importing) outsOf(ctx context.Context, c gitpair.RevisionCommit) (outs
 		}
 		return nil
 	})
+	if err == nil && len(seen) == 0 {
+		im.plain[c.ID] = true
+	}
 	d.old, d.new = im.tidyOuts(d.old), im.tidyOuts(d.new)
 	return d.without(), err
 }
@@ -156,7 +162,8 @@ const maxTracks = 1000
 
 // tracks finds what the dataset is: the outs of all revisions. Files of which
 // a folder has many, as with git-lfs, are tracked by their folder, if no
-// revision has a file of git's own in it.
+// revision has a file of git's own in it. What git itself holds by now is not
+// tracked, though older commits have it.
 func (im *importing) tracks(ctx context.Context) ([]string, error) {
 	outs, own := make(map[string]bool), make(map[string]bool)
 	for _, id := range im.order {
@@ -176,6 +183,9 @@ func (im *importing) tracks(ctx context.Context) ([]string, error) {
 		if err := im.noteOwn(ctx, c, outs, own); err != nil {
 			return nil, err
 		}
+	}
+	if err := im.leaveToGit(outs, own); err != nil {
+		return nil, err
 	}
 	folders := make(map[string]bool)
 	for p := range outs {
@@ -212,11 +222,47 @@ func (im *importing) noteOwn(ctx context.Context, c gitpair.RevisionCommit, outs
 		if new == nil || !ok || outs[rel] {
 			return nil
 		}
-		for dir := path.Dir(rel); !own[dir]; dir = path.Dir(dir) {
-			own[dir] = true
-		}
+		noteFolders(rel, own)
 		return nil
 	})
+}
+
+// noteFolders notes all folders that a path is in.
+func noteFolders(name string, in map[string]bool) {
+	for dir := path.Dir(name); !in[dir]; dir = path.Dir(dir) {
+		in[dir] = true
+	}
+}
+
+// leaveToGit takes away the outs that git's HEAD has as files of its own.
+func (im *importing) leaveToGit(outs, own map[string]bool) error {
+	_, head, err := im.history.Head()
+	if err != nil || head == "" {
+		return err
+	}
+	for rel := range outs {
+		name := im.prefix + rel
+		f, ok, err := im.history.File(head, name)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		still := []foreignOut(nil)
+		if pointer, err := im.project.Pointer(name, nil, &f); err != nil {
+			return err
+		} else if pointer == name {
+			if still, err = im.project.Outs(head, name, &f); err != nil {
+				return err
+			}
+		}
+		if len(still) == 0 {
+			delete(outs, rel)
+			noteFolders(rel, own)
+		}
+	}
+	return nil
 }
 
 // purest returns the outermost folder of a path in which git has nothing of

@@ -159,12 +159,12 @@ func absoluteIn(dir, name string) string {
 	return filepath.Join(dir, filepath.FromSlash(name))
 }
 
-// Pointer implements foreign. A dvc.lock says nothing of the folder that a
-// stage works in, which the dvc.yaml beside it does.
+// Pointer implements foreign. What the stages in a dvc.lock are is said by the
+// dvc.yaml and the parameters beside it.
 func (p *dvcProject) Pointer(name string, _, _ *gitpair.RevisionFile) (string, error) {
 	dir, base := path.Split(name)
 	switch {
-	case base == "dvc.lock" || base == "dvc.yaml":
+	case base == "dvc.lock" || base == "dvc.yaml" || base == paramsOfDVC:
 		return dir + "dvc.lock", nil
 	case strings.HasSuffix(base, ".dvc") && base != ".dvc":
 		return name, nil
@@ -172,10 +172,26 @@ func (p *dvcProject) Pointer(name string, _, _ *gitpair.RevisionFile) (string, e
 	return "", nil
 }
 
-// Outs implements foreign.
+// Outs implements foreign. A pointer that cannot be read is an out that cannot
+// be had: a revision may have the marks of a conflict in it.
 func (p *dvcProject) Outs(commit, pointer string, file *gitpair.RevisionFile) ([]foreignOut, error) {
-	doc, err := p.document(commit, pointer, file)
-	if err != nil || doc == nil {
+	outs, err := p.read(commit, pointer, file)
+	if e, ok := errors.AsType[*pointerTextError](err); ok {
+		return []foreignOut{{Path: pointer, Size: -1, Wrong: e.Error()}}, nil
+	}
+	return outs, err
+}
+
+func (p *dvcProject) read(commit, pointer string, file *gitpair.RevisionFile) ([]foreignOut, error) {
+	if file == nil {
+		f, ok, err := p.history.File(commit, pointer)
+		if err != nil || !ok {
+			return nil, err
+		}
+		file = &f
+	}
+	doc, err := p.document(pointer, *file)
+	if err != nil {
 		return nil, err
 	}
 	dir := path.Dir(pointer)
@@ -183,23 +199,34 @@ func (p *dvcProject) Outs(commit, pointer string, file *gitpair.RevisionFile) ([
 		wdir, _ := doc["wdir"].(string)
 		return p.outsOf(doc, path.Join(dir, wdir)), nil
 	}
-	stages, _ := doc["stages"].(map[string]any)
-	if stages == nil {
-		stages = doc // as the first versions wrote it
-	}
-	wdirs, err := p.wdirs(commit, path.Join(dir, "dvc.yaml"))
+	stages, err := p.stages(commit, path.Join(dir, "dvc.yaml"))
 	if err != nil {
 		return nil, err
 	}
+	return p.locked(doc, stages, commit, pointer)
+}
+
+// locked returns the outs of a dvc.lock that the stages of its dvc.yaml have.
+func (p *dvcProject) locked(doc map[string]any, stages map[string]dvcStage, commit, pointer string) ([]foreignOut, error) {
+	locks, _ := doc["stages"].(map[string]any)
+	if locks == nil {
+		locks = doc // as the first versions wrote it
+	}
 	var outs []foreignOut
-	for _, name := range slices.Sorted(maps.Keys(stages)) {
-		stage, ok := stages[name].(map[string]any)
-		if !ok {
+	for _, name := range slices.Sorted(maps.Keys(locks)) {
+		lock, _ := locks[name].(map[string]any)
+		base, key, _ := strings.Cut(name, "@")
+		stage, ok := stages[base]
+		if !ok || !stage.has(key) {
 			continue
 		}
-		base, _, _ := strings.Cut(name, "@")
-		for _, out := range p.outsOf(stage, path.Join(dir, wdirs[base])) {
-			// What git itself holds is "cache: false", which a lock does not say.
+		if strings.Contains(stage.wdir, "${") {
+			return nil, &pointerTextError{pointer, fmt.Errorf("the stage %s works in a folder that is only known when it runs: %s", name, stage.wdir)}
+		}
+		kept := map[string]any{"outs": keptOuts(lock, stage)}
+		for _, out := range p.outsOf(kept, path.Join(path.Dir(pointer), stage.wdir)) {
+			// What git itself holds is "cache: false", whether or not that can
+			// be read.
 			_, inGit, err := p.history.File(commit, out.Path)
 			if err != nil {
 				return nil, err
@@ -212,56 +239,39 @@ func (p *dvcProject) Outs(commit, pointer string, file *gitpair.RevisionFile) ([
 	return outs, nil
 }
 
-// document reads a YAML file of a commit; nil if there is none.
-func (p *dvcProject) document(commit, name string, file *gitpair.RevisionFile) (map[string]any, error) {
-	if file == nil {
-		f, ok, err := p.history.File(commit, name)
-		if err != nil || !ok {
-			return nil, err
-		}
-		file = &f
-	}
+func keptOuts(lock map[string]any, stage dvcStage) []any {
+	list, _ := lock["outs"].([]any)
+	return slices.DeleteFunc(slices.Clone(list), func(v any) bool {
+		m, _ := v.(map[string]any)
+		name, _ := m["path"].(string)
+		return !stage.keeps(name)
+	})
+}
+
+// pointerTextError is for a pointer file, or what it needs, that cannot be read.
+type pointerTextError struct {
+	path string
+	err  error
+}
+
+func (e *pointerTextError) Error() string {
+	return fmt.Sprintf("what it names cannot be known: %s: %v", e.path, e.err)
+}
+
+func (e *pointerTextError) Unwrap() error { return e.err }
+
+// document reads a YAML file; nil if it is no mapping.
+func (p *dvcProject) document(name string, file gitpair.RevisionFile) (map[string]any, error) {
 	text, err := p.history.Blob(file.Blob, maxPointer)
 	if err != nil {
 		return nil, err
 	}
 	v, err := yaml.Parse(text)
 	if err != nil {
-		return nil, &PointerFileError{Path: name, Revision: commit, Err: err}
+		return nil, &pointerTextError{name, err}
 	}
 	doc, _ := v.(map[string]any)
 	return doc, nil
-}
-
-// wdirs returns the folders that the stages of a dvc.yaml work in, where one
-// is named.
-func (p *dvcProject) wdirs(commit, name string) (map[string]string, error) {
-	f, ok, err := p.history.File(commit, name)
-	if err != nil || !ok {
-		return nil, err
-	}
-	text, err := p.history.Blob(f.Blob, maxPointer)
-	if err != nil || !bytes.Contains(text, []byte("wdir")) {
-		return nil, err
-	}
-	doc, err := p.document(commit, name, &f)
-	if err != nil {
-		return nil, err
-	}
-	wdirs := make(map[string]string)
-	stages, _ := doc["stages"].(map[string]any)
-	for stage, v := range stages {
-		m, _ := v.(map[string]any)
-		if do, ok := m["do"].(map[string]any); ok {
-			m = do
-		}
-		wdir, _ := m["wdir"].(string)
-		if strings.Contains(wdir, "${") {
-			return nil, &PointerFileError{Path: name, Revision: commit, Err: fmt.Errorf("the stage %s works in a folder that is only known when it runs: %s", stage, wdir)}
-		}
-		wdirs[stage] = wdir
-	}
-	return wdirs, nil
 }
 
 // outsOf reads the list of outs of a .dvc file or of a stage of a lock.
@@ -299,7 +309,7 @@ func dvcOut(m map[string]any, name, dir string) foreignOut {
 	case listed:
 		out.Wrong = "its files are listed in the pointer itself, as for a version-aware remote"
 	case !isHex(digest, 32):
-		out.Wrong = "it has no MD5"
+		out.Wrong = "it has no MD5, as what was never downloaded"
 	}
 	return out
 }

@@ -262,6 +262,9 @@ func (im *importing) put(ctx context.Context, c gitpair.RevisionCommit, tree obj
 		commit.Kind, commit.Base, commit.Generation = objects.Incremental, parents[0], history.Generation(all...)
 		from, totals = all[0].Tree, all[0].Delta
 	}
+	if err := im.checkNested(ctx, from, tree); err != nil {
+		return objects.ID{}, err
+	}
 	change, err := im.summary(ctx, from, tree)
 	if err != nil {
 		return objects.ID{}, err

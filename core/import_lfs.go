@@ -3,13 +3,17 @@ package core
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
+	"io/fs"
 	"iter"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/mlvc/mlvc/core/gitpair"
+	"github.com/mlvc/mlvc/objects/vfs"
 )
 
 const hashSHA256 = "sha256:"
@@ -19,19 +23,26 @@ const maxLFSPointer = 1024
 
 // lfsProject is a git repository that git-lfs keeps large files of.
 type lfsProject struct {
+	fs      vfs.FS
 	history *gitpair.Revisions
 	stores  []string // folders with objects as ab/cd/OID
-	// empty are the attributes of one commit: git-lfs keeps an empty file as
-	// an empty blob, which only they tell from one of git's own.
-	attributes *gitpair.Attributes
-	at         string
+	// attributes are those of the commits asked for last, a commit and its
+	// parent: git-lfs keeps an empty file as an empty blob, which only they
+	// tell from one of git's own.
+	attributes map[string]*gitpair.Attributes
+	events     Events
+	warned     map[string]bool
 }
 
 var _ foreign = (*lfsProject)(nil)
 
 // openLFS finds where the objects of a repository may lie.
-func openLFS(h *gitpair.Revisions, from string) *lfsProject {
-	p := &lfsProject{history: h}
+func openLFS(env Env, h *gitpair.Revisions, from string) (*lfsProject, error) {
+	p := &lfsProject{fs: env.FS, history: h, events: env.Events, attributes: make(map[string]*gitpair.Attributes), warned: make(map[string]bool)}
+	urls, err := lfsURLs(env.FS, h)
+	if err != nil {
+		return nil, err
+	}
 	add := func(dir string) {
 		for _, sub := range []string{"lfs/objects", ".git/lfs/objects", "objects", "."} {
 			p.stores = append(p.stores, filepath.Join(dir, filepath.FromSlash(sub)))
@@ -44,13 +55,37 @@ func openLFS(h *gitpair.Revisions, from string) *lfsProject {
 		p.stores = append(p.stores, filepath.Join(absoluteIn(h.CommonDir(), at), "objects"))
 	}
 	p.stores = append(p.stores, filepath.Join(h.CommonDir(), "lfs", "objects"))
-	for _, url := range append([]string{h.Setting("lfs", "", "url")}, h.RemoteURLs()...) {
+	for _, url := range append(urls, h.RemoteURLs()...) {
 		if at, ok := folderOf(h.Root(), url); ok {
 			add(at)
 		}
 	}
 	p.stores = slices.Compact(p.stores)
-	return p
+	return p, nil
+}
+
+// lfsURLs are where git-lfs is told to look: in the configuration of git, or in
+// the file that a project has for all its clones.
+func lfsURLs(fsys vfs.FS, h *gitpair.Revisions) ([]string, error) {
+	var urls []string
+	for _, name := range []string{filepath.Join(h.CommonDir(), "config"), filepath.Join(h.Root(), ".lfsconfig")} {
+		text, err := vfs.ReadFile(fsys, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		settings := make(map[string]map[string]string)
+		readINI(string(text), settings)
+		for _, section := range slices.Sorted(maps.Keys(settings)) {
+			if section == "lfs" {
+				urls = append(urls, settings[section]["url"])
+			}
+			urls = append(urls, settings[section]["lfsurl"])
+		}
+	}
+	return slices.DeleteFunc(urls, func(url string) bool { return url == "" }), nil
 }
 
 // Pointer implements foreign.
@@ -96,19 +131,43 @@ func (p *lfsProject) Outs(commit, pointer string, f *gitpair.RevisionFile) ([]fo
 	if !readLFSPointer(string(text), &out) {
 		return nil, nil
 	}
-	return []foreignOut{out}, nil
+	// A text may just look like a pointer. One that no attribute gives to
+	// git-lfs, which happens to real ones, must show that it is one.
+	if p.held(out.Hash) {
+		return []foreignOut{out}, nil
+	}
+	if kept, err := p.keeps(commit, pointer); err != nil || kept {
+		return []foreignOut{out}, err
+	}
+	if key := f.Blob + pointer; !p.warned[key] {
+		p.warned[key] = true
+		p.events.Warn(Warning{Code: "loose_pointer", Path: pointer, Message: "not imported: it reads as a pointer of git-lfs, but no attribute says so in git commit " + commit[:10] + ", and its content is in no place"})
+	}
+	return nil, nil
+}
+
+// held reports whether a place has a file for a content.
+func (p *lfsProject) held(hash string) bool {
+	return slices.ContainsFunc(p.Places(hash), func(place string) bool {
+		_, err := p.fs.Lstat(place)
+		return err == nil
+	})
 }
 
 // keeps reports whether the attributes of a commit give a path to git-lfs.
 func (p *lfsProject) keeps(commit, path string) (bool, error) {
-	if p.at != commit || p.attributes == nil {
-		a, err := p.history.Attributes(commit)
-		if err != nil {
+	a, ok := p.attributes[commit]
+	if !ok {
+		var err error
+		if a, err = p.history.Attributes(commit); err != nil {
 			return false, err
 		}
-		p.attributes, p.at = a, commit
+		if len(p.attributes) > 1 {
+			clear(p.attributes)
+		}
+		p.attributes[commit] = a
 	}
-	return p.attributes.Value(path, "filter") == "lfs", nil
+	return a.Value(path, "filter") == "lfs", nil
 }
 
 // readLFSPointer reads the text of a pointer into out.

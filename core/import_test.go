@@ -88,6 +88,7 @@ func importRun(t *testing.T, opt core.ImportOptions) (core.ImportResult, *core.R
 func importGit(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("git", append([]string{"-C", dir}, args...)...)
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("git %v: %v", args, err)
@@ -301,6 +302,185 @@ func importHash(t *testing.T, dir, text string) string {
 		t.Fatalf("no file with %q: %v", text, err)
 	}
 	return found
+}
+
+// importCommit writes files, takes away those whose text is "-", and commits
+// all that git does not ignore. It returns git's commit.
+func importCommit(t *testing.T, dir string, files map[string]string) string {
+	t.Helper()
+	for name, text := range files {
+		at := filepath.Join(dir, filepath.FromSlash(name))
+		if text == "-" {
+			if err := os.Remove(at); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(at), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(at, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	importGit(t, dir, "add", "-A")
+	importGit(t, dir, "-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "-q", "-m", "more")
+	return importGit(t, dir, "rev-parse", "HEAD")
+}
+
+// importDVC makes a DVC project whose cache has the contents given, and returns
+// what a pointer says of one of them.
+func importDVC(t *testing.T, contents ...string) (dir string, digest func(string) string) {
+	t.Helper()
+	dir = t.TempDir()
+	importGit(t, dir, "init", "-q", "-b", "main")
+	digest = func(text string) string { return fmt.Sprintf("%x", md5.Sum([]byte(text))) }
+	for _, text := range contents {
+		at := filepath.Join(dir, ".dvc", "cache", "files", "md5", digest(text)[:2], digest(text)[2:])
+		if err := os.MkdirAll(filepath.Dir(at), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(at, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, ".git", "info", "exclude"), []byte(".mlvc\n.dvc/cache\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return dir, digest
+}
+
+// importPaths are the paths of the commit made of a git commit, or of its
+// nearest first parent that has one.
+func importPaths(t *testing.T, r *core.Repo, dir, rev string) []string {
+	t.Helper()
+	made := importCommits(t, r)
+	for id := range strings.FieldsSeq(importGit(t, dir, "rev-list", "--first-parent", rev)) {
+		if c, ok := made[id]; ok {
+			return slices.Sorted(maps.Keys(importManifest(t.Context(), t, r, c.Tree)))
+		}
+	}
+	return nil
+}
+
+// A dvc.lock keeps stages and outs that its dvc.yaml no longer has, and does
+// not say which outs DVC does not keep.
+func TestImportPipeline(t *testing.T) {
+	dir, digest := importDVC(t, "made\n", "by hand\n")
+	stage := func(name string, outs ...string) string {
+		text := "  " + name + ":\n    cmd: x\n    outs:\n"
+		for _, out := range outs {
+			path, content, _ := strings.Cut(out, "=")
+			text += "    - path: " + path + "\n      hash: md5\n      md5: " + digest(content) + "\n"
+		}
+		return text
+	}
+	lock := "schema: '2.0'\nstages:\n" +
+		stage("train", "model=made\n", "plots=in git\n", "nowhere=not kept\n", "former=gone\n", "out/a.txt=made\n") +
+		stage("each@a", "each-a=made\n") + stage("each@b", "each-b=gone\n") + stage("each@c", "each-c=made\n") + stage("removed", "hand=gone\n")
+	pipeline := func(more string) string {
+		return "x: &shared\n  cmd: x\n  wdir: .\nstages:\n  train:\n    <<: *shared\n    outs:\n    - model:\n        persist: true\n" +
+			"    - nowhere:\n        cache: false\n    - ${dir}/a.txt\n    plots:\n    - plots:\n        cache: false\n" +
+			"  each:\n    foreach: ${all.names}\n    do:\n      cmd: x\n      outs: ['each-${item}']\n" + more
+	}
+	params := func(names string) string { return "dir: out\nall:\n  names: " + names + "\n" }
+	first := importCommit(t, dir, map[string]string{
+		"dvc.lock": lock, "dvc.yaml": pipeline(""), "params.yaml": params("[a, c]"), "plots/x.csv": "in git\n",
+		"hand.dvc": "outs:\n- md5: " + digest("by hand\n") + "\n  hash: md5\n  path: hand\n",
+	})
+	second := importCommit(t, dir, map[string]string{"params.yaml": params("[a]")})
+	_, r := importRun(t, core.ImportOptions{Dir: dir, From: "dvc"})
+	if got := importPaths(t, r, dir, first); !slices.Equal(got, []string{"each-a", "each-c", "hand", "model", "out/a.txt"}) {
+		t.Errorf("%q", got)
+	}
+	if got := importPaths(t, r, dir, second); !slices.Equal(got, []string{"each-a", "hand", "model", "out/a.txt"}) {
+		t.Errorf("with other parameters: %q", got)
+	}
+}
+
+// A pointer that cannot be read is a gap of its revision, not the end.
+func TestImportBrokenPointer(t *testing.T) {
+	dir, digest := importDVC(t, "one\n")
+	good := "outs:\n- md5: " + digest("one\n") + "\n  hash: md5\n  path: one\n"
+	importCommit(t, dir, map[string]string{"one.dvc": good})
+	broken := importCommit(t, dir, map[string]string{"one.dvc": "<<<<<<< HEAD\n" + good + "=======\n"})
+	mended := importCommit(t, dir, map[string]string{"one.dvc": good})
+	_, err := core.Import(t.Context(), importEnv(), core.ImportOptions{Dir: dir, From: "dvc"})
+	e, ok := errors.AsType[*core.ImportMissingError](err)
+	if !ok || e.Count != 1 || e.Gaps[0].Path != "one.dvc" || e.Gaps[0].Revision != broken {
+		t.Fatalf("%v", err)
+	}
+	_, r := importRun(t, core.ImportOptions{Dir: dir, From: "dvc", AllowMissing: true})
+	if got := importPaths(t, r, dir, broken); len(got) != 0 {
+		t.Errorf("%q", got)
+	}
+	if got := importPaths(t, r, dir, mended); !slices.Equal(got, []string{"one"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// A branch that went on from what was imported stays where it is.
+func TestImportWentOn(t *testing.T) {
+	dir, digest := importDVC(t, "one\n", "two\n")
+	pointer := func(text string) map[string]string {
+		return map[string]string{"one.dvc": "outs:\n- md5: " + digest(text) + "\n  hash: md5\n  path: one\n"}
+	}
+	importCommit(t, dir, pointer("one\n"))
+	_, r := importRun(t, core.ImportOptions{Dir: dir, From: "dvc"})
+	if err := os.WriteFile(filepath.Join(dir, "one"), []byte("own\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Commit(t.Context(), core.CommitOptions{Message: "own", Kind: core.KindAuto}); err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	importCommit(t, dir, map[string]string{"code.py": "x\n"})
+	if res, r := importRun(t, core.ImportOptions{Dir: dir, From: "dvc"}); len(res.Names) != 0 || res.Commits != 0 {
+		t.Errorf("%+v", res)
+	} else {
+		r.Close()
+	}
+	importCommit(t, dir, pointer("two\n"))
+	_, err := core.Import(t.Context(), importEnv(), core.ImportOptions{Dir: dir, From: "dvc"})
+	if _, ok := errors.AsType[*core.ImportNamesError](err); !ok {
+		t.Fatalf("%v", err)
+	}
+}
+
+// A text that only looks like a pointer of git-lfs is git's own, as is a file
+// that git-lfs kept once; neither is tracked.
+func TestImportLFSOwnFiles(t *testing.T) {
+	dir := t.TempDir()
+	importGit(t, dir, "init", "-q", "-b", "main")
+	pointer := func(text string) string {
+		return fmt.Sprintf("version https://git-lfs.github.com/spec/v1\noid sha256:%x\nsize %d\n", sha256.Sum256([]byte(text)), len(text))
+	}
+	store := filepath.Join(t.TempDir(), "store")
+	for _, text := range []string{"kept\n", "once\n"} {
+		oid := fmt.Sprintf("%x", sha256.Sum256([]byte(text)))
+		at := filepath.Join(store, "lfs", "objects", oid[:2], oid[2:4], oid)
+		if err := os.MkdirAll(filepath.Dir(at), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(at, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := importCommit(t, dir, map[string]string{
+		".lfsconfig": "[lfs]\n\turl = file://" + filepath.ToSlash(store) + "\n", "data/loose": pointer("kept\n"),
+		"data/once": pointer("once\n"), "data/x/kept": pointer("kept\n"), "doc": pointer("an example"),
+	})
+	last := importCommit(t, dir, map[string]string{"data/once": "git has it\n"})
+	res, r := importRun(t, core.ImportOptions{Dir: dir, From: "lfs"})
+	if got := importPaths(t, r, dir, first); res.Missing != 0 || !slices.Equal(got, []string{"data/loose", "data/once", "data/x/kept"}) {
+		t.Errorf("%+v, %q", res, got)
+	}
+	if got := importPaths(t, r, dir, last); !slices.Equal(got, []string{"data/loose", "data/x/kept"}) {
+		t.Errorf("%q", got)
+	}
+	if rules, err := r.Rules(); err != nil || !slices.Equal(rules.Track, []string{"data/loose", "data/x"}) {
+		t.Errorf("%q, %v", rules.Track, err)
+	}
 }
 
 // Names with commits of their own are not moved; under a prefix the import

@@ -247,6 +247,9 @@ func (s *session) recordMerge(ctx context.Context, w mergeRecord) (objects.ID, e
 		}
 		parents, of = append(parents, w.theirs), append(of, theirs)
 	}
+	if err := s.checkNested(ctx, ours.Tree, w.tree); err != nil {
+		return objects.ID{}, err
+	}
 	change, err := s.summary(ctx, ours.Tree, w.tree)
 	if err != nil {
 		return objects.ID{}, err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mlvc/mlvc/core/worktree"
 	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/vfs"
 )
 
 // scan is worktree.Scan of a working tree that holds a part of a tree. What
@@ -22,7 +23,8 @@ func (r *Repo) scan(ctx context.Context, part Part, tree objects.ID, opt worktre
 		return worktree.Scan(ctx, opt)
 	}
 	opt.Outside = part.outside()
-	o := &outside{Repo: r, part: part, tree: tree, files: make(map[string]bool)}
+	o := &outside{Repo: r, part: part, tree: tree}
+	o.files = newFolders(o.isFile)
 	return func(yield func(worktree.Item, error) bool) {
 		for item, err := range worktree.Scan(ctx, opt) {
 			told := true
@@ -41,24 +43,48 @@ type outside struct {
 	*Repo
 	part  Part
 	tree  objects.ID
-	files map[string]bool // folders of paths asked for → is a file at it or above it
+	files *folders // with a file outside of the part at them or above
 }
 
-// maxFolders bounds the folders that are remembered.
-const maxFolders = 10_000
-
-// judge makes an item that is not of the tree one outside of the part, if it
-// has to be; false leaves it out.
+// judge makes an item that is not known to be of the tree what it has to be;
+// false leaves it out.
 func (o *outside) judge(ctx context.Context, item *worktree.Item) (told bool, err error) {
-	if item.Kind == worktree.KindOutside || item.Kind == worktree.KindSkipped {
+	has, stays, err := o.entry(ctx, item)
+	if err != nil {
+		return false, err
+	}
+	switch item.Kind {
+	case worktree.KindMissing, worktree.KindLeft:
+		return !stays, nil
+	case worktree.KindSkipped:
+		if stays {
+			item.Record = nil // the path is nothing of the tree's
+		}
+		return true, nil
+	case worktree.KindOutside:
+		if has && !stays { // something of the part, which is gone
+			item.Kind, item.Stat = worktree.KindMissing, vfs.Stat{}
+		}
 		return true, nil
 	}
-	blocked := false
-	if item.Record != nil {
-		blocked, err = o.isFile(ctx, item.Path)
+	return o.judgeFound(ctx, item, stays)
+}
+
+// entry reports whether the tree has an entry at an item's path, and whether
+// that lies outside of the part, and so stays.
+func (o *outside) entry(ctx context.Context, item *worktree.Item) (has, stays bool, err error) {
+	if item.Record == nil {
+		return false, false, nil // what the tree has, has a record
 	}
-	if err == nil && !blocked {
-		blocked, err = o.above(ctx, path.Dir(item.Path))
+	e, has, err := o.lookUp(ctx, o.tree, item.Path)
+	return has, has && !o.part.holds(item.Path, &e), err
+}
+
+// judgeFound judges a file or a folder on the disk that is of the part by its
+// name; blocked says that something outside of the part is at its path.
+func (o *outside) judgeFound(ctx context.Context, item *worktree.Item, blocked bool) (told bool, err error) {
+	if !blocked {
+		blocked, err = o.files.above(ctx, path.Dir(item.Path))
 	}
 	folder := item.Mode == objects.ModeDir
 	if err == nil && !blocked && (folder || o.mayBeFolder(item.Path)) {
@@ -82,25 +108,6 @@ func (o *outside) mayBeFolder(name string) bool {
 func (o *outside) isFile(ctx context.Context, path string) (bool, error) {
 	e, ok, err := o.lookUp(ctx, o.tree, path)
 	return ok && !o.part.holds(path, &e), err
-}
-
-// above reports whether that is so for a folder or one above it.
-func (o *outside) above(ctx context.Context, dir string) (bool, error) {
-	if dir == "." {
-		return false, nil
-	}
-	if is, known := o.files[dir]; known {
-		return is, nil
-	}
-	is, err := o.isFile(ctx, dir)
-	if err == nil && !is {
-		is, err = o.above(ctx, path.Dir(dir))
-	}
-	if len(o.files) >= maxFolders {
-		clear(o.files) // to have forgotten costs only time
-	}
-	o.files[dir] = is
-	return is, err
 }
 
 // below reports whether the tree has something outside of the part below a

@@ -114,7 +114,7 @@ func (r *Repo) pushGit(ctx context.Context, info RemoteInfo, named []gitpair.Pus
 	res.Remote, res.URL = info.Name, info.URL
 	p := &pushing{
 		Repo: r, res: &res,
-		wanted: make(map[refs.Name]objects.ID), leases: make(map[refs.Name]objects.ID),
+		wanted: make(map[refs.Name]objects.ID), leases: make(map[refs.Name]lease),
 	}
 	if _, p.view, p.head, err = r.current(ctx); err != nil {
 		return err
@@ -125,16 +125,5 @@ func (r *Repo) pushGit(ctx context.Context, info RemoteInfo, named []gitpair.Pus
 		}
 		p.wanted[gitName(n.Git)] = n.Commit
 	}
-	if p.place, err = r.openPlace(ctx, info); err != nil {
-		return err
-	}
-	defer func() { err = firstError(err, p.place.Close()) }()
-	if err := p.place.check(ctx, p.view); err != nil {
-		return err
-	}
-	if p.temp, err = r.lookFolder(); err != nil {
-		return err
-	}
-	defer removeAll(r.env.FS, p.temp) //nolint:errcheck // what stays is swept when it is old
-	return p.run(ctx)
+	return p.send(ctx, info)
 }

@@ -59,6 +59,9 @@ type PushResult struct {
 	Moves  []NameMove `json:"moves"` // at the remote; none: it had everything
 	DryRun bool       `json:"dry_run,omitempty"`
 	Transferred
+	// Kept are names that would only have come along, and that the remote has
+	// at another commit: it keeps its own.
+	Kept []string `json:"kept,omitempty"`
 	// Tries is how often the names were compared: more than once when others
 	// pushed meanwhile.
 	Tries int `json:"tries,omitempty"`
@@ -67,7 +70,8 @@ type PushResult struct {
 // RejectedName is a name that a push may not move.
 type RejectedName struct {
 	Name   string     `json:"name"`
-	Why    string     `json:"why"` // parted, unrelated, exists, stale
+	Kind   string     `json:"kind"` // branch, tag, model or git
+	Why    string     `json:"why"`  // parted, unrelated, exists, stale
 	Local  objects.ID `json:"local,omitzero"`
 	Remote objects.ID `json:"remote,omitzero"`
 	// Known: the remote's commit is in this repository already.
@@ -113,18 +117,7 @@ func (r *Repo) Push(ctx context.Context, opt PushOptions) (res PushResult, err e
 	if err := p.choose(ctx, info.Name); err != nil {
 		return res, err
 	}
-	if p.place, err = r.openPlace(ctx, info); err != nil {
-		return res, err
-	}
-	defer func() { err = firstError(err, p.place.Close()) }()
-	if err := p.place.check(ctx, p.view); err != nil {
-		return res, err
-	}
-	if p.temp, err = r.lookFolder(); err != nil {
-		return res, err
-	}
-	defer removeAll(r.env.FS, p.temp) //nolint:errcheck // what stays is swept when it is old
-	if err := p.run(ctx); err != nil {
+	if err := p.send(ctx, info); err != nil {
 		return res, err
 	}
 	r.env.Events.Progress(Progress{Phase: PhaseFinished, Bytes: res.Bytes})
@@ -145,8 +138,22 @@ type pushing struct {
 	view   refs.View
 	head   head
 	wanted map[refs.Name]objects.ID // zero: to be deleted
-	leases map[refs.Name]objects.ID // where the remote must be; zero: nowhere
-	tips   []objects.ID             // of the remote, that are held here
+	along  map[refs.Name]bool       // of wanted, those that nobody named
+	leases map[refs.Name]lease
+	tips   []objects.ID // of the remote, that are held here
+}
+
+// lease says where the remote must be.
+type lease struct {
+	at     objects.ID // zero: nowhere
+	prefix string     // instead, of a commit that is not here: how its ID begins
+}
+
+func (l lease) allows(at objects.ID) bool {
+	if l.prefix != "" {
+		return strings.HasPrefix(at.String(), l.prefix)
+	}
+	return at == l.at
 }
 
 // choose decides which names go, and finds the leases.
@@ -154,7 +161,7 @@ func (p *pushing) choose(ctx context.Context, remote string) (err error) {
 	if _, p.view, p.head, err = p.current(ctx); err != nil {
 		return err
 	}
-	p.wanted, p.leases = make(map[refs.Name]objects.ID), make(map[refs.Name]objects.ID)
+	p.wanted, p.along, p.leases = make(map[refs.Name]objects.ID), make(map[refs.Name]bool), make(map[refs.Name]lease)
 	for _, text := range p.opt.Names {
 		name, value, err := p.named(ctx, text)
 		if err != nil {
@@ -212,7 +219,7 @@ func (p *pushing) delete(ctx context.Context, remote, text string) error {
 		}
 	}
 	if err == nil {
-		p.wanted[name], p.leases[name] = objects.ID{}, seen.Commit
+		p.wanted[name], p.leases[name] = objects.ID{}, lease{at: seen.Commit}
 	}
 	return err
 }
@@ -253,6 +260,9 @@ func (p *pushing) standard(ctx context.Context) error {
 			}
 		}
 	}
+	for name := range p.wanted {
+		p.along[name] = name != p.head.Branch
+	}
 	return nil
 }
 
@@ -267,7 +277,7 @@ func (p *pushing) lease(ctx context.Context, remote string) error {
 			if err != nil {
 				return err
 			}
-			p.leases[name] = seen.Commit
+			p.leases[name] = lease{at: seen.Commit}
 		}
 	}
 	for _, text := range p.opt.LeaseAt {
@@ -279,17 +289,28 @@ func (p *pushing) lease(ctx context.Context, remote string) error {
 		if i < 0 {
 			return &UsageError{What: fmt.Sprintf("%s is not pushed, so there is nothing to replace", short), Hint: "name it after the remote, too"}
 		}
-		var at objects.ID
-		if rev != "" {
-			target, err := p.Resolve(ctx, rev)
-			if err != nil {
-				return err
-			}
-			at = target.ID
+		at, err := p.leaseAt(ctx, rev)
+		if err != nil {
+			return err
 		}
 		p.leases[namesOf(short)[i]] = at
 	}
 	return nil
+}
+
+// minLease is how many digits of an ID a lease at a commit that is not here
+// must have: a refused push shows that many.
+const minLease = 10
+
+func (p *pushing) leaseAt(ctx context.Context, rev string) (lease, error) {
+	if rev == "" {
+		return lease{}, nil
+	}
+	target, err := p.Resolve(ctx, rev)
+	if err != nil && len(rev) >= minLease && strings.Trim(rev, "0123456789abcdef") == "" {
+		return lease{prefix: rev}, ctx.Err()
+	}
+	return lease{at: target.ID}, err
 }
 
 // A push that loses the race against another one tries again, a little later
@@ -299,6 +320,22 @@ const (
 	pushPause = 20 * time.Millisecond
 	pushLimit = 2 * time.Second
 )
+
+// send does the work at the place.
+func (p *pushing) send(ctx context.Context, info RemoteInfo) (err error) {
+	if p.place, err = p.openPlace(ctx, info); err != nil {
+		return err
+	}
+	defer func() { err = firstError(err, p.place.Close()) }()
+	if err := p.place.check(ctx, p.view); err != nil {
+		return err
+	}
+	if p.temp, err = p.lookFolder(); err != nil {
+		return err
+	}
+	defer removeAll(p.env.FS, p.temp) //nolint:errcheck // what stays is swept when it is old
+	return p.run(ctx)
+}
 
 func (p *pushing) run(ctx context.Context) error {
 	for pause := pushPause; ; pause = min(2*pause, pushLimit) {
@@ -368,12 +405,14 @@ func (p *pushing) compare(ctx context.Context) ([]refs.Move, error) {
 		switch {
 		case err != nil:
 			return nil, err
+		case why == WhyExists && p.along[name]:
+			p.keep(name, old.Commit)
 		case why != "":
 			known, err := p.holds(ctx, old.Commit)
 			if err != nil {
 				return nil, err
 			}
-			refused.Names = append(refused.Names, RejectedName{Name: name.Short(), Why: why, Local: p.wanted[name], Remote: old.Commit, Known: known})
+			refused.Names = append(refused.Names, RejectedName{Name: name.Short(), Kind: kindOf(name), Why: why, Local: p.wanted[name], Remote: old.Commit, Known: known})
 		case change != "":
 			p.res.Moves = append(p.res.Moves, nameMove(name, change, old.Commit, p.wanted[name]))
 			moves = append(moves, refs.Move{Name: name, Old: old, New: refs.Value{Commit: p.wanted[name]}})
@@ -383,6 +422,14 @@ func (p *pushing) compare(ctx context.Context) ([]refs.Move, error) {
 		return nil, refused
 	}
 	return p.withHead(ctx, view, moves)
+}
+
+// keep leaves a name that nobody asked for as the remote has it: that one tag
+// differs does not keep a branch from being pushed.
+func (p *pushing) keep(name refs.Name, theirs objects.ID) {
+	p.env.Events.Warn(Warning{Code: "name_kept", Message: fmt.Sprintf("%s is at %s here and at %s at %s; it stays as it is there", name, p.wanted[name].Short(), theirs.Short(), p.res.Remote)})
+	p.res.Kept = append(p.res.Kept, name.Short())
+	delete(p.wanted, name) // the next try does not ask again
 }
 
 // withHead lets the first push say which branch a clone checks out.
@@ -407,11 +454,15 @@ func (p *pushing) withHead(ctx context.Context, view refs.View, moves []refs.Mov
 // change and no reason against one means that nothing is to be done.
 func (p *pushing) judge(ctx context.Context, name refs.Name, old objects.ID) (change, why string, err error) {
 	want := p.wanted[name]
-	lease, leased := p.leases[name]
+	at, leased := p.leases[name]
 	switch {
+	case old.IsZero() && want.IsZero() && p.res.Tries == 1:
+		// As a deletion that is repeated finds it, or one of a wrong name.
+		p.env.Events.Warn(Warning{Code: "not_there", Message: (&NotThereError{Remote: p.res.Remote, Name: name.Short()}).Error()})
+		return "", "", nil
 	case old == want:
 		return "", "", nil
-	case leased && lease != old:
+	case leased && !at.allows(old):
 		return "", WhyStale, nil
 	case want.IsZero():
 		return NameDeleted, "", nil
@@ -509,8 +560,12 @@ func sortedNames[V any](m map[refs.Name]V) []refs.Name {
 }
 
 func nameMove(name refs.Name, change string, old, new objects.ID) NameMove {
+	return NameMove{Name: name.Short(), Kind: kindOf(name), Change: change, Old: old, New: new}
+}
+
+func kindOf(name refs.Name) string {
 	kind, _, _ := strings.Cut(string(name), "/")
-	return NameMove{Name: name.Short(), Kind: kind, Change: change, Old: old, New: new}
+	return kind
 }
 
 // note keeps where the remote is now. The push is done: what fails here is

@@ -219,11 +219,16 @@ func (r *Repo) RemoveRemote(ctx context.Context, name string) (info RemoteInfo, 
 			return info, err
 		}
 	}
-	return info, r.editConfig("remote."+name, func(tree map[string]any) {
+	err = r.editConfig("remote."+name, func(tree map[string]any) {
 		if remotes, ok := tree["remote"].(map[string]any); ok {
 			delete(remotes, name)
 		}
 	})
+	if err == nil {
+		s.forgotten = info.URL
+		s.renewPointers(ctx)
+	}
+	return info, err
 }
 
 // RemoteNeededError refuses to forget a remote that has contents which are
@@ -275,13 +280,21 @@ func (r *Repo) openPlace(ctx context.Context, info RemoteInfo) (*place, error) {
 	}
 	b, err := r.env.OpenBucket(ctx, info.URL)
 	if err != nil {
-		return nil, &PlaceError{info.Name, info.URL, err}
+		return nil, unreached(ctx, info.Name, info.URL, err)
 	}
 	d, err := remote.OpenDepot(ctx, b, remote.DepotOptions{FS: r.env.FS, Cache: cache, Now: r.env.Now})
 	if err != nil {
-		return nil, &PlaceError{info.Name, b.String(), errors.Join(err, b.Close())}
+		return nil, unreached(ctx, info.Name, b.String(), errors.Join(err, b.Close()))
 	}
 	return &place{RemoteInfo: info, bucket: b, depot: d}, nil
+}
+
+// unreached blames a place for an error, unless it was an interruption.
+func unreached(ctx context.Context, name, url string, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	return &PlaceError{name, url, err}
 }
 
 // LostPlaceError is for a remote that had a repository when it was last seen,
@@ -303,7 +316,7 @@ func (p *place) check(ctx context.Context, view refs.View) error {
 	return nil
 }
 
-func (p *place) Close() error { return p.bucket.Close() }
+func (p *place) Close() error { return errors.Join(p.depot.Close(), p.bucket.Close()) }
 
 // failed names the place in an error of a transfer.
 func (p *place) failed(err error) error {

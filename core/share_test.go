@@ -82,7 +82,7 @@ func TestCloneUnfinished(t *testing.T) {
 	place := buckettest.Memory()
 	d := shareStart(t, place)
 	c := &data{t: t, root: fastDir(t) + "/clone", env: d.env}
-	faulty := buckettest.NewFaulty(place, buckettest.Plan{At: 4, Sticky: true})
+	faulty := buckettest.NewFaulty(place, buckettest.Plan{At: 6, Sticky: true})
 	shareOpen(c, faulty)
 	opt := core.CloneOptions{URL: "/place", Dir: c.root}
 	if _, err := core.Clone(t.Context(), c.env, opt); !errors.Is(err, buckettest.ErrFault) {

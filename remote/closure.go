@@ -76,8 +76,11 @@ type nearGetter struct{ near, far objects.Getter }
 // end has the object.
 func (g *nearGetter) Get(ctx context.Context, id objects.ID) (objects.Object, error) {
 	o, err := g.near.Get(ctx, id)
-	if err == nil || ctx.Err() != nil {
-		return o, err
+	if err == nil {
+		return o, nil
+	}
+	if ctx.Err() != nil {
+		return o, ctx.Err() // not that the near end lacks it, which says nothing
 	}
 	far, farErr := g.far.Get(ctx, id)
 	switch {

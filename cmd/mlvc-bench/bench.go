@@ -66,8 +66,13 @@ func (b *bench) tool(ctx context.Context, name string, args ...string) (sample, 
 
 // run runs one verb of mlvc on a set after the system has settled.
 func (b *bench) run(ctx context.Context, s *set, args ...string) (sample, error) {
+	return b.in(ctx, s.dir, args...)
+}
+
+// in is run in any folder.
+func (b *bench) in(ctx context.Context, dir string, args ...string) (sample, error) {
 	settle()
-	got, _, err := measure(ctx, false, b.mlvc, append([]string{"-C", s.dir}, args...)...)
+	got, _, err := measure(ctx, false, b.mlvc, append([]string{"-C", dir}, args...)...)
 	return got, err
 }
 
@@ -81,7 +86,7 @@ func (b *bench) commit(ctx context.Context, s *set, message string) (sample, err
 	if err != nil {
 		return got, err
 	}
-	s.committed = true
+	s.committed, s.pushed = true, false
 	after, err := allocated(s.repo())
 	got.Bytes = float64(after - before)
 	return got, err
@@ -97,7 +102,7 @@ func (b *bench) init(ctx context.Context, s *set) error {
 			return err
 		}
 	}
-	s.committed, s.between = false, [2]string{}
+	s.committed, s.between, s.remote, s.clone = false, [2]string{}, "", ""
 	_, _, err := measure(ctx, false, b.mlvc, "-C", s.dir, "init", "--track", "data")
 	return err
 }

@@ -46,6 +46,9 @@ func TestJudged(t *testing.T) {
 	if r.judged(check{seconds, "", fixed(2)}).OK {
 		t.Error("3 s were judged to be within 2 s")
 	}
+	if got := r.judged(check{seconds, "", nil}); !got.OK || got.Limit != 0 || got.Got != 3 || got.RefValue != 2 {
+		t.Errorf("without a budget: %+v", got)
+	}
 	if got := r.judged(check{seconds, "", above(1)}).Limit; got != 3 {
 		t.Errorf("one second above the reference is %v, want 3", got)
 	}
@@ -57,6 +60,8 @@ func TestReportText(t *testing.T) {
 		{Work: "b", Row: "b", Error: "exit\nstatus 1"},
 		result{Work: "c", Ref: "cp", Pairs: []pair{{Mlvc: sample{Seconds: 1.5, Anon: 2 << 20}, Ref: sample{Seconds: 3}}}}.
 			judged(check{seconds, "at most 0.4 ×", times(0.4)}),
+		result{Work: "d", Pairs: []pair{{Mlvc: sample{Seconds: 2, Writes: 41}}}}.judged(check{written, "at most 40", fixed(40)}),
+		result{Work: "e", Pairs: []pair{{Mlvc: sample{Seconds: 2}}}}.judged(check{seconds, "", nil}),
 	}}
 	var out strings.Builder
 	if err := rep.write(&out); err != nil {
@@ -66,6 +71,8 @@ func TestReportText(t *testing.T) {
 		"mlvc v1, measured 2026-01-02",
 		"| a | left out: no room |",
 		"| b | failed: exit status 1 |",
+		"| d (writes) | 41 |  |  | at most 40 | 40 | 102 % | no |  |",
+		"| e (time) | 2.00 s |  |  |  |  |  |  |  |",
 		"| c (time) | 1.50 s | cp: 3.00 s | 0.50 | at most 0.4 × | 1.20 s | 125 % | no | 2.0 MiB |",
 	} {
 		if !strings.Contains(out.String(), want) {
@@ -212,6 +219,47 @@ func TestExtract(t *testing.T) {
 	}
 	if err := extract(archive, "missing", to); err == nil {
 		t.Error("a member that is not there was extracted")
+	}
+}
+
+// TestWrites: what is new at a remote counts, and what was replaced; what stayed,
+// what went, and what is only being written do not.
+func TestWrites(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "remote")
+	put := func(name, text string) {
+		t.Helper()
+		name = filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	look := func() map[string]string {
+		t.Helper()
+		objects, err := objectsAt(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return objects
+	}
+	none := look()
+	put("packs/a.pack", "a")
+	put("packs/.mlvc-tmp-1", "b")
+	put("indexes/c.idx", "c")
+	put("current", "1")
+	first := look()
+	if n := writes(none, first); n != 3 {
+		t.Errorf("the first push wrote %d objects, want 3", n)
+	}
+	if n := writes(first, look()); n != 0 {
+		t.Errorf("no push wrote %d objects", n)
+	}
+	put("indexes/d.idx", "d")
+	put("current", "2")
+	if err := os.Remove(filepath.Join(dir, "indexes", "c.idx")); err != nil {
+		t.Fatal(err)
+	}
+	if n := writes(first, look()); n != 2 {
+		t.Errorf("the second push wrote %d objects, want 2", n)
 	}
 }
 

@@ -11,6 +11,8 @@ type sample struct {
 	// Bytes is what a commit added to the repository, in allocated bytes; of
 	// a reference, the size of what it made.
 	Bytes float64 `json:"bytes,omitempty"`
+	// Writes is how many objects a push wrote at the remote.
+	Writes float64 `json:"writes,omitempty"`
 	// Peak memory of the process, bytes: as the system counts it, mapped
 	// files included, and without them (anonymous memory, sampled; zero
 	// where the system does not say).
@@ -20,7 +22,7 @@ type sample struct {
 
 // plus adds a second step to a sample.
 func (s sample) plus(o sample) sample {
-	return sample{Seconds: s.Seconds + o.Seconds, Bytes: s.Bytes + o.Bytes, RSS: max(s.RSS, o.RSS), Anon: max(s.Anon, o.Anon)}
+	return sample{Seconds: s.Seconds + o.Seconds, Bytes: s.Bytes + o.Bytes, Writes: s.Writes + o.Writes, RSS: max(s.RSS, o.RSS), Anon: max(s.Anon, o.Anon)}
 }
 
 // quantity is a thing that a budget limits.
@@ -33,6 +35,7 @@ type quantity struct {
 var (
 	seconds = quantity{"time", func(s sample) float64 { return s.Seconds }, formatSeconds}
 	stored  = quantity{"stored", func(s sample) float64 { return s.Bytes }, formatBytes}
+	written = quantity{"writes", func(s sample) float64 { return s.Writes }, formatCount}
 	memory  = quantity{"memory", func(s sample) float64 {
 		if s.Anon > 0 {
 			return s.Anon
@@ -41,7 +44,8 @@ var (
 	}, formatBytes}
 )
 
-// check is one budget of a row: a limit, given the reference's value.
+// check is one budget of a row: a limit, given the reference's value. Without
+// a limit the value is reported and not judged.
 type check struct {
 	quantity quantity
 	budget   string
@@ -72,6 +76,8 @@ func formatSeconds(s float64) string {
 	}
 	return fmt.Sprintf("%.2f s", s)
 }
+
+func formatCount(n float64) string { return fmt.Sprintf("%.0f", n) }
 
 func formatBytes(b float64) string {
 	switch {

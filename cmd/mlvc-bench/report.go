@@ -27,6 +27,9 @@ type pair struct {
 // line says what a pair took.
 func (p pair) line(ref string) string {
 	text := "mlvc " + formatSeconds(p.Mlvc.Seconds) + ", peak " + formatBytes(memory.of(p.Mlvc))
+	if p.Mlvc.Writes != 0 {
+		text += ", " + formatCount(p.Mlvc.Writes) + " writes"
+	}
 	if p.Mlvc.Bytes != 0 {
 		text += ", stored " + formatBytes(p.Mlvc.Bytes)
 	}
@@ -41,7 +44,7 @@ type result struct {
 	Row    string `json:"row"`
 	Work   string `json:"work"`
 	Ref    string `json:"ref,omitempty"`
-	Of     string `json:"of,omitempty"`     // time, stored or memory
+	Of     string `json:"of,omitempty"`     // time, stored, writes or memory
 	Budget string `json:"budget,omitempty"` // in words
 	Pairs  []pair `json:"pairs,omitempty"`
 
@@ -49,8 +52,8 @@ type result struct {
 	// budget that was used, the median of each pair's own.
 	Got      float64 `json:"got"`
 	RefValue float64 `json:"ref_value,omitempty"`
-	Limit    float64 `json:"limit"`
-	Used     float64 `json:"used"`
+	Limit    float64 `json:"limit,omitempty"` // zero: there is no budget
+	Used     float64 `json:"used,omitempty"`
 	OK       bool    `json:"ok"`
 	Peak     float64 `json:"peak_memory,omitempty"` // of mlvc, the most of all pairs
 
@@ -65,8 +68,11 @@ func (r result) judged(c check) result {
 	var got, ref, limit, used []float64
 	for _, p := range r.Pairs {
 		g, f := c.quantity.of(p.Mlvc), c.quantity.of(p.Ref)
-		l := c.limit(f)
-		got, ref, limit, used = append(got, g), append(ref, f), append(limit, l), append(used, g/l)
+		got, ref = append(got, g), append(ref, f)
+		if c.limit != nil {
+			l := c.limit(f)
+			limit, used = append(limit, l), append(used, g/l)
+		}
 		r.Peak = max(r.Peak, memory.of(p.Mlvc))
 	}
 	r.quantity, r.Of, r.Budget = c.quantity, c.quantity.name, c.budget
@@ -111,13 +117,19 @@ func (r result) cells() []string {
 		ref = r.Ref + ": " + r.quantity.text(r.RefValue)
 		ratio = fmt.Sprintf("%.2f", r.Got/r.RefValue)
 	}
-	kept := "yes"
-	if !r.OK {
+	limit, used, kept, peak := "", "", "", ""
+	if r.Peak > 0 {
+		peak = formatBytes(r.Peak)
+	}
+	if r.Limit > 0 {
+		limit, used, kept = r.quantity.text(r.Limit), fmt.Sprintf("%.0f %%", 100*r.Used), "yes"
+	}
+	if r.Limit > 0 && !r.OK {
 		kept = "no"
 	}
 	return []string{
-		r.Work + " (" + r.Of + ")", r.quantity.text(r.Got), ref, ratio, r.Budget, r.quantity.text(r.Limit),
-		fmt.Sprintf("%.0f %%", 100*r.Used), kept, formatBytes(r.Peak),
+		r.Work + " (" + r.Of + ")", r.quantity.text(r.Got), ref, ratio, r.Budget, limit,
+		used, kept, peak,
 	}
 }
 

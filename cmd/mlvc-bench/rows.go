@@ -42,6 +42,21 @@ var rows = []row{
 		checks: []check{{seconds, "at most 0.3 s more", above(0.3)}},
 	},
 	{
+		name: "push-small", set: "small", work: "push of {files} files of 10 KiB to a new folder remote",
+		ref: "cp -a of the packs + sync", mlvc: pushFirst, refer: copyPacks,
+		checks: []check{{seconds, "", nil}, {written, "at most 40", fixed(40)}},
+	},
+	{
+		name: "clone-small", set: "small", work: "clone of {files} files of 10 KiB from a folder remote",
+		ref: "cp -a of packs and data + sync", mlvc: cloneRemote, refer: copyBoth,
+		checks: []check{{seconds, "", nil}},
+	},
+	{
+		name: "git-hooks", set: "small", work: "what the hooks add to git commit, {files} clean files",
+		ref: "mlvc status", mlvc: hooked, refer: status,
+		checks: []check{{seconds, "at most 50 ms more", above(0.05)}},
+	},
+	{
 		name: "first-large", set: "large", work: "first commit, 4 × {size} incompressible, durable",
 		ref: "cp -a + sync", mlvc: firstCommit, refer: copyData,
 		checks: []check{{seconds, "at most 0.8 ×", times(0.8)}},
@@ -81,6 +96,38 @@ var rows = []row{
 		name: "diff-many", set: "many", work: "diff of two commits, 10 of {many} files changed",
 		mlvc:   diffTen,
 		checks: []check{{seconds, "at most 50 ms", fixed(0.05)}},
+	},
+	{
+		name: "push-many", set: "many", work: "push of {many} files of 100 bytes", once: true,
+		mlvc:   pushFirst,
+		checks: []check{{memory, "at most 300 MiB", fixed(300 << 20)}, {written, "at most 40", fixed(40)}},
+	},
+	{
+		name: "clone-many", set: "many", work: "clone of {many} files of 100 bytes", once: true,
+		mlvc:   cloneRemote,
+		checks: []check{{memory, "at most 300 MiB", fixed(300 << 20)}},
+	},
+	{
+		name: "push-one", set: "many", work: "push, one of {many} files changed",
+		mlvc: pushOne,
+		// Every operation at the remote, reads too, is counted by core's
+		// TestShareOperations and, of a million files, remote's TestCopyOperations.
+		checks: []check{{seconds, "", nil}, {written, "fewer than 12", fixed(11)}},
+	},
+	{
+		name: "pull-one", set: "many", work: "pull, one of {many} files changed",
+		ref: "mlvc status", mlvc: pullOne, refer: statusClone,
+		checks: []check{{seconds, "", nil}},
+	},
+	{
+		name: "push-same", set: "many", work: "push, nothing new, {many} files",
+		mlvc:   pushNothing,
+		checks: []check{{seconds, "", nil}},
+	},
+	{
+		name: "pull-same", set: "many", work: "pull, nothing new, {many} files",
+		mlvc:   pullNothing,
+		checks: []check{{seconds, "", nil}},
 	},
 	{
 		name: "csv", set: "csv", work: "commit, one row inserted at the front of a CSV of {size}",

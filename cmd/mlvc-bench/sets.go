@@ -34,10 +34,16 @@ type set struct {
 	edits     int       // how often the data were edited: each edit is another one
 	between   [2]string // commits to go to and fro between
 	at        int       // which of them is checked out
+	remote    string    // the folder that was pushed to; "" if none
+	pushed    bool      // the newest commit is there
+	clone     string    // of remote; "" if none
 }
 
 func (s *set) data() string { return filepath.Join(s.dir, "data") }
 func (s *set) repo() string { return filepath.Join(s.dir, ".mlvc") }
+
+// packs is where the repository's bulk is.
+func (s *set) packs() string { return filepath.Join(s.repo(), "packs") }
 
 // numerous: deleting the set's files would make the file system slow.
 func (s *set) numerous() bool { return s.files > 1000 }
@@ -52,7 +58,7 @@ func (s *set) file(i int) string {
 func newSets(dir string, z sizes) map[string]*set {
 	const block = 4096
 	all := []*set{
-		{name: "small", files: z.Files, bytes: int64(z.Files) * 3 * block, kept: 4, make: func(ctx context.Context, data string) error {
+		{name: "small", files: z.Files, bytes: int64(z.Files) * 3 * block, kept: 7, make: func(ctx context.Context, data string) error {
 			return makeFiles(ctx, data, z.Files, 10<<10)
 		}},
 		{name: "large", files: 4, bytes: 4 * z.Size, make: func(ctx context.Context, data string) error {

@@ -21,7 +21,7 @@ type sharing struct {
 }
 
 func newSharing(t *testing.T) *sharing {
-	s := &sharing{t: t, bin: buildBinary(t), base: t.TempDir()}
+	s := &sharing{t: t, bin: realBinary(t), base: memoryDir(t)}
 	s.write("first", "base", "base\n")
 	s.must("first", "init")
 	s.must("first", "commit", "-m", "base")
@@ -106,6 +106,7 @@ func (a *acknowledged) add(branch string, ids map[string]bool) {
 // other was first, and then merges. In the end the place has every commit that
 // a push acknowledged.
 func TestPushAtOnce(t *testing.T) {
+	t.Parallel()
 	s := newSharing(t)
 	acks := &acknowledged{branches: make(map[string]map[string]bool)}
 	until := time.Now().Add(time.Duration(number("MLVC_SECONDS", 5)) * time.Second)
@@ -163,6 +164,7 @@ func (s *sharing) share(repo string, n int, acks *acknowledged) {
 // TestPushKill kills pushes and pulls at random moments, MLVC_KILLS of them;
 // the next one ends what they began, and nothing is lost on either side.
 func TestPushKill(t *testing.T) {
+	t.Parallel()
 	seed := uint64(number("MLVC_SEED", int(time.Now().UnixNano()%1e9)))
 	rnd := rand.New(rand.NewPCG(seed, 2))
 	kills := number("MLVC_KILLS", 200) / 10

@@ -74,7 +74,7 @@ func TestHooksRun(t *testing.T) {
 		"sh":             {"#!/bin/sh\nset -eu\n", 0o755},
 		"bash, exec":     {"#!/usr/bin/env bash\n", 0o775},
 		"no interpreter": {"", 0o700},
-		"python":         {"#!/usr/bin/env python3\n", 0o755},
+		"perl":           {"#!/usr/bin/env perl\n", 0o755},
 		"switched off":   {"#!/bin/sh\n", 0o644},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,10 +88,10 @@ func TestHooksRun(t *testing.T) {
 				if h != "pre-push" && h != "post-rewrite" {
 					text = c.head + "echo \"own " + h + " $*\" >>" + shellQuote(log) + "\nexit 0\n"
 				}
-				if name == "python" {
-					text = c.head + "import sys\nf = open(" + fmt.Sprintf("%q", log) + ", 'a')\nprint('own " + h + "', *sys.argv[1:], file=f)\n"
+				if name == "perl" {
+					text = c.head + "open(my $f, '>>', '" + log + "') or die;\nprint $f join(' ', 'own " + h + "', @ARGV), \"\\n\";\n"
 					if h == "pre-push" || h == "post-rewrite" {
-						text += "for l in sys.stdin: print('own read:', l, end='', file=f)\n"
+						text += "while (<STDIN>) { print $f \"own read: $_\" }\n"
 					}
 				}
 				if c.perm != 0 {
@@ -140,7 +140,7 @@ func TestHooksRun(t *testing.T) {
 			if c.perm&0o100 != 0 {
 				var same []string
 				for _, l := range ours {
-					same = append(same, strings.TrimPrefix(l, "git hook ")+map[bool]string{true: " "}[strings.HasSuffix(l, "pre-commit") && name != "python"])
+					same = append(same, strings.TrimPrefix(l, "git hook ")+map[bool]string{true: " "}[(strings.HasSuffix(l, "pre-commit") || strings.HasSuffix(l, "post-commit")) && name != "perl"])
 				}
 				if diff := cmp.Diff(same, own); diff != "" {
 					t.Error(diff)
@@ -208,7 +208,7 @@ func TestHusky(t *testing.T) {
 	log := s.path(".git/log")
 	s.write(".husky/_/.gitignore", "*")
 	runner := "#!/usr/bin/env sh\nn=$(basename \"$0\")\ns=$(dirname \"$(dirname \"$0\")\")/$n\n[ ! -f \"$s\" ] && exit 0\nsh -e \"$s\" \"$@\"\n"
-	for _, h := range []string{"pre-commit", "prepare-commit-msg", "post-checkout", "post-merge", "post-rewrite", "pre-push"} {
+	for _, h := range []string{"pre-commit", "prepare-commit-msg", "post-commit", "post-checkout", "post-merge", "post-rewrite", "pre-push"} {
 		s.hook(".husky/_/"+h, runner, 0o755)
 	}
 	s.write(".husky/pre-commit", "echo own >>"+log+"\n")

@@ -10,17 +10,20 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	gitobject "github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 )
 
 // Revisions reads the commits, trees and blobs of a git repository. It changes
-// nothing, and takes no lock. Not safe for concurrent use.
+// nothing, and takes no lock. Not safe for concurrent use. Close it.
 type Revisions struct {
 	repo    *git.Repository
+	storage *filesystem.Storage
 	root    string
 	common  string
 	shallow map[plumbing.Hash]bool
@@ -67,16 +70,45 @@ func OpenRevisions(dir string) (*Revisions, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Revisions{repo: repo, root: work.Filesystem.Root(), shallow: make(map[plumbing.Hash]bool)}
+	h := &Revisions{root: work.Filesystem.Root(), shallow: make(map[plumbing.Hash]bool)}
 	if h.common, err = commonDirOf(repo); err != nil {
 		return nil, err
 	}
-	cut, err := repo.Storer.Shallow()
+	if err := h.keepOpen(repo, work); err != nil {
+		return nil, err
+	}
+	cut, err := h.repo.Storer.Shallow()
 	for _, id := range cut {
 		h.shallow[id] = true
 	}
+	if err != nil {
+		err = errors.Join(err, h.Close())
+	}
 	return h, err
 }
+
+// maxKept bounds the bytes of git objects that are kept in memory.
+const maxKept = 32 << 20
+
+// keepOpen opens the repository once more so that its packs stay open: a
+// history is read object by object.
+func (h *Revisions) keepOpen(repo *git.Repository, work *git.Worktree) error {
+	s, ok := repo.Storer.(*filesystem.Storage)
+	if !ok {
+		return errors.New("the git repository is not in files")
+	}
+	h.storage = filesystem.NewStorageWithOptions(s.Filesystem(), cache.NewObjectLRU(maxKept), filesystem.Options{
+		KeepDescriptors: true, AlternatesFS: osfs.New(filepath.VolumeName(h.common) + string(filepath.Separator)),
+	})
+	var err error
+	if h.repo, err = git.Open(h.storage, work.Filesystem); err != nil {
+		return errors.Join(fmt.Errorf("open the git repository of %s: %w", h.root, err), h.Close())
+	}
+	return nil
+}
+
+// Close lets go of the files of the repository.
+func (h *Revisions) Close() error { return h.storage.Close() }
 
 // commonDirOf is the .git that all linked work trees share.
 func commonDirOf(repo *git.Repository) (string, error) {

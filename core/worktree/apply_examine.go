@@ -58,6 +58,11 @@ func (o *Options) examine(ctx context.Context, c Change, known *Record, disk str
 	switch {
 	case c.New != nil && sameContent(held, *c.New):
 		f.verdict = wanted
+	case c.New != nil && c.New.Mode == objects.ModeDir && !vacates(c):
+		// Nothing of the trees is to go from here, whatever the file holds.
+		if held.isInTree {
+			f.reason = FileAbove
+		}
 	case c.Old != nil && sameContent(held, *c.Old), held.isInTree:
 		f.verdict = clean
 		f.same = c.New != nil && c.New.Mode.IsRegular() && held.Mode.IsRegular() && held.Content == c.New.Content

@@ -27,7 +27,8 @@ const (
 	// KindTypeChanged is a path that is another of file, symbolic link and empty
 	// folder than its record.
 	KindTypeChanged
-	// KindMissing is a record whose path is not there.
+	// KindMissing is a record whose path is not there. With Paths so is that of
+	// a file or an empty folder above them if what is asked for lies below it now.
 	KindMissing
 	// KindLeft is a record whose path is no part of the dataset any more: not
 	// tracked, or ignored. It may well be on the disk.
@@ -36,8 +37,9 @@ const (
 	// records below it are not yielded: nothing is known of them.
 	KindSkipped
 	// KindOutside is a path on the disk of which WalkOptions.Outside says that it
-	// is none of the working tree's, or says it of its record; or a folder of
-	// such. What the dataset has there stays as it is.
+	// is none of the working tree's, or a folder of such, unless it takes the
+	// place of what is: that is missing. Or it is one whose record is InTree, and
+	// Outside says it of that: what the base tree has there stays as it is.
 	KindOutside
 )
 
@@ -77,7 +79,7 @@ type ScanOptions struct {
 
 // Scan compares the working tree with the index and yields in tree order
 // what differs. It reads no file but ignore files. With Paths, records of
-// other paths are not yielded. An error ends it, and what was yielded before
+// other paths are not yielded, but those that gave way to them. An error ends it, and what was yielded before
 // must then not be relied on: after ErrIndexLost make a new index from the
 // base tree and scan again.
 func Scan(ctx context.Context, opt ScanOptions) iter.Seq2[Item, error] {
@@ -89,14 +91,14 @@ func Scan(ctx context.Context, opt ScanOptions) iter.Seq2[Item, error] {
 		}
 		for f, err := range Walk(ctx, opt.WalkOptions) {
 			if err == nil {
-				err = s.found(&f)
+				err = s.found(ctx, &f)
 			}
 			if err != nil || s.stopped {
 				s.fail(err)
 				return
 			}
 		}
-		s.fail(s.absent(""))
+		s.fail(s.absent(ctx, ""))
 	}
 }
 
@@ -158,8 +160,8 @@ func (s *scanner) fail(err error) {
 }
 
 // found joins one found path.
-func (s *scanner) found(f *Found) error {
-	if err := s.absent(f.Path); err != nil || s.stopped {
+func (s *scanner) found(ctx context.Context, f *Found) error {
+	if err := s.absent(ctx, f.Path); err != nil || s.stopped {
 		return err
 	}
 	if f.Skip == SkipUnreadable || f.Skip == SkipIgnored && f.Stat.Type == vfs.TypeDir {
@@ -178,6 +180,8 @@ func (s *scanner) found(f *Found) error {
 func (s *scanner) judge(f *Found, r *Record) {
 	item := Item{Path: f.Path}
 	switch {
+	case f.Skip == SkipOutside && r != nil && r.InTree && !s.isOutside(r):
+		item.Kind = KindMissing
 	case f.Skip == SkipOutside, s.isOutside(r):
 		item.Kind, item.Stat.Type = KindOutside, f.Stat.Type
 	case f.Skip == SkipIgnored:
@@ -200,9 +204,10 @@ func (s *scanner) judge(f *Found, r *Record) {
 	s.emit(item, r)
 }
 
-// isOutside reports whether a record is of what the working tree does not hold.
+// isOutside reports whether a record is of what the base tree has and the
+// working tree does not hold. One that is not InTree says nothing of that.
 func (s *scanner) isOutside(r *Record) bool {
-	return s.Outside != nil && r != nil && s.Outside(r.Path, r.Entry.Mode == objects.ModeDir)
+	return s.Outside != nil && r != nil && r.InTree && s.Outside(r.Path, r.Entry.Mode == objects.ModeDir)
 }
 
 func kindOf(f *Found, r *Record) Kind {
@@ -235,9 +240,13 @@ func (s *scanner) emit(item Item, r *Record) {
 
 // absent joins the records before a found path, or with "" all that are left:
 // the walk did not come by these.
-func (s *scanner) absent(until string) error {
+func (s *scanner) absent(ctx context.Context, until string) error {
 	for r := s.record; r != nil && (until == "" || r.Path < until); r = s.record {
-		if kind, told := s.absentKind(r); told {
+		kind, told, err := s.absentKind(ctx, r)
+		if err != nil {
+			return err
+		}
+		if told {
 			s.emit(Item{Path: r.Path, Kind: kind}, r)
 			if s.stopped {
 				return nil
@@ -252,23 +261,49 @@ func (s *scanner) absent(until string) error {
 
 // absentKind says what a record is whose path the walk did not come by, and
 // whether to tell of it at all.
-func (s *scanner) absentKind(r *Record) (kind Kind, told bool) {
+func (s *scanner) absentKind(ctx context.Context, r *Record) (kind Kind, told bool, err error) {
 	path := r.Path
-	if s.isOutside(r) || s.limit != nil && !s.limit.covers(path) {
-		return 0, false
+	if s.isOutside(r) {
+		return 0, false, nil
+	}
+	if s.limit != nil && !s.limit.covers(path) {
+		if gone, err := s.gaveWay(ctx, path); !gone || err != nil {
+			return 0, false, err
+		}
 	}
 	if !s.track.covers(path) {
-		return KindLeft, true
+		return KindLeft, true, nil
 	}
 	for n := len(s.shadows); n > 0; n-- {
 		top := s.shadows[n-1]
 		if strings.HasPrefix(path, top.prefix) {
-			return KindLeft, top.skip == SkipIgnored
+			return KindLeft, top.skip == SkipIgnored, nil
 		}
 		if path < top.prefix {
 			break
 		}
 		s.shadows = s.shadows[:n-1] // what it covers has been
 	}
-	return KindMissing, true
+	return KindMissing, true, nil
+}
+
+// gaveWay reports whether a path that is not asked for is now a folder with
+// something below it that is.
+func (s *scanner) gaveWay(ctx context.Context, path string) (bool, error) {
+	if _, leads := s.limit.steps[path]; !leads {
+		return false, nil
+	}
+	opt := s.WalkOptions
+	opt.Paths, opt.Folder, opt.Problem = nil, nil, nil
+	for p := range s.limit.whole {
+		if below(p, path) {
+			opt.Paths = append(opt.Paths, p)
+		}
+	}
+	for f, err := range Walk(ctx, opt) {
+		if err != nil || f.Skip == SkipNone {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }

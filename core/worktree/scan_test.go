@@ -147,6 +147,31 @@ func TestScanPathsAndTrack(t *testing.T) {
 	w.want(w.scan(nil), ".mlvcignore new", "a/x left", "a/y left", "b new", "b/x missing", "b/y left", "c missing")
 }
 
+// What is above the paths asked for has gone if they lie below it now.
+func TestScanPathsBelowWhatWas(t *testing.T) {
+	w := newTree(t, "a", "b/", "c", "d/", "e")
+	w.commit(nil)
+	w.remove("a", "c", "e")
+	plant(t, w.root, "a.txt", "a/x", "a/y", "b/x/z", "c/x", "d/junk")
+	write(t, w.root, "d/"+IgnoreName, "junk\n")
+	below := func(paths ...string) []string { return w.scan(func(o *ScanOptions) { o.Paths = paths }) }
+	w.want(below("a.txt", "a/x", "b/x"), "a missing", "a.txt new", "a/x new", "b missing", "b/x/z new")
+	w.want(below("c/gone", "d/junk", "e/x"))
+	w.want(below("c/gone", "c/x"), "c missing", "c/x new")
+}
+
+// A record of the base tree whose path has on the disk what is outside has
+// gone; of one that is outside itself nothing is said.
+func TestScanOutside(t *testing.T) {
+	w := newTree(t, "a", "b/", "c", "d", "e/x")
+	w.commit(func(r *Record) { r.InTree = r.Path != "d" })
+	w.remove("b", "d")
+	plant(t, w.root, "b", "d/", "f")
+	outside := func(path string, folder bool) bool { return path != "a" && path != "e" && !folder }
+	w.want(w.scan(func(o *ScanOptions) { o.Outside = outside }),
+		"b missing", "c outside", "d type changed", "e new", "e/x outside", "f outside")
+}
+
 func TestScanUnreadable(t *testing.T) {
 	w := newTree(t, "a/x", "a/y/z", "a.txt", "a-/b", "b", "c")
 	w.commit(nil)

@@ -113,7 +113,7 @@ func (s *Store) adopt(ctx context.Context, id objects.ID) error {
 	}); err != nil {
 		return err
 	}
-	if err := s.takeNumber(ctx, n, id); err != nil {
+	if err := s.opt.DB.Update(ctx, func(w kv.Writer) error { return takeNumber(w, n, id) }); err != nil {
 		return err
 	}
 	next, stop := iter.Pull2(s.records(ctx, r, n))
@@ -144,13 +144,11 @@ func (s *Store) adopt(ctx context.Context, id objects.ID) error {
 }
 
 // takeNumber gives a pack the next number, before any record names it.
-func (s *Store) takeNumber(ctx context.Context, n uint32, id objects.ID) error {
-	return s.opt.DB.Update(ctx, func(w kv.Writer) error {
-		if err := w.Set(nextKey, binary.BigEndian.AppendUint32(nil, n+1)); err != nil {
-			return err
-		}
-		return w.Set(numberKey(n), append([]byte(nil), id[:]...))
-	})
+func takeNumber(w kv.Writer, n uint32, id objects.ID) error {
+	if err := w.Set(nextKey, binary.BigEndian.AppendUint32(nil, n+1)); err != nil {
+		return err
+	}
+	return w.Set(numberKey(n), append([]byte(nil), id[:]...))
 }
 
 type dbRecord struct{ key, value []byte }

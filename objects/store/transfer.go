@@ -202,7 +202,9 @@ func syncFile(fsys vfs.FS, name string) error {
 }
 
 // recordPack records what the database lacks of a pack in the folder, in
-// windows of at most batchBytes.
+// windows of at most batchBytes. To open one takes longer than to write what
+// most packs have, so the pack's number goes into the first and the pack itself
+// into the last, which mostly is the same: writes are applied in order.
 func (s *Store) recordPack(ctx context.Context, id objects.ID) error {
 	r, release, err := s.packs.open(ctx, id)
 	if err != nil {
@@ -213,33 +215,29 @@ func (s *Store) recordPack(ctx context.Context, id objects.ID) error {
 	if err != nil {
 		return err
 	}
-	n, known, err := s.numberPack(ctx, id)
-	if err != nil {
+	p := &recording{Store: s, reader: r}
+	if p.number, p.known, err = s.numberPack(ctx, id); err != nil {
 		return err
 	}
-	var window []pack.Record
 	size := 0
 	for rec := range x.Records() {
-		window = append(window, rec)
+		if size >= batchBytes {
+			if err := p.write(ctx, false); err != nil {
+				return err
+			}
+			size = 0
+		}
+		p.window = append(p.window, rec)
 		size += recordBytes
 		if rec.Kind.IsMeta() {
 			size += rec.Stored
 		}
-		if size >= batchBytes {
-			if err := s.recordWindow(ctx, r, n, window); err != nil {
-				return err
-			}
-			window, size = window[:0], 0
-		}
 	}
-	if err := s.recordWindow(ctx, r, n, window); err != nil || known {
-		return err
-	}
-	return s.opt.DB.Update(ctx, func(w kv.Writer) error { return setPack(w, n, id) })
+	return p.write(ctx, true)
 }
 
-// numberPack returns the pack's number, giving it one if it has none; known
-// says that it had one and was recorded.
+// numberPack returns the pack's number, which is the next one if it has none;
+// known says that it had one and was recorded.
 func (s *Store) numberPack(ctx context.Context, id objects.ID) (n uint32, known bool, err error) {
 	err = s.opt.DB.View(ctx, func(r kv.Reader) error {
 		value, err := r.Get(idKey(packPrefix, id))
@@ -252,41 +250,40 @@ func (s *Store) numberPack(ctx context.Context, id objects.ID) (n uint32, known 
 		}
 		return err
 	})
-	if err != nil || known {
-		return n, known, err
-	}
-	return n, false, s.takeNumber(ctx, n, id)
+	return n, known, err
 }
 
-// recordWindow records those of a pack's objects that count as missing.
-func (s *Store) recordWindow(ctx context.Context, r *pack.Reader, n uint32, records []pack.Record) error {
-	var lacking []pack.Record
-	marks := false
-	err := s.opt.DB.View(ctx, func(kr kv.Reader) (err error) {
-		if marks, err = has(kr, marksKey); err != nil {
-			return err
-		}
-		for _, rec := range records {
-			at, err := s.locate(kr, rec.ID, marks)
-			if err != nil {
-				return err
-			}
-			if at.Length == 0 {
-				lacking = append(lacking, rec)
-			}
-		}
-		return nil
-	})
-	if err != nil || len(lacking) == 0 {
+// recording is a pack that is being recorded.
+type recording struct {
+	*Store
+	reader *pack.Reader
+	number uint32
+	known  bool // the database has the pack
+	taken  bool // it has its number
+	window []pack.Record
+}
+
+// write records those of the window's objects that count as missing, and with
+// the last window the pack, and empties the window.
+func (p *recording) write(ctx context.Context, last bool) error {
+	lacking, marks, err := p.lacking(ctx)
+	p.window = p.window[:0]
+	if err != nil || len(lacking) == 0 && (p.known || !last) {
 		return err
 	}
 	made := make([]dbRecord, len(lacking))
 	for i, rec := range lacking {
-		if made[i], err = s.record(ctx, r, rec, n); err != nil {
+		if made[i], err = p.record(ctx, p.reader, rec, p.number); err != nil {
 			return err
 		}
 	}
-	return s.opt.DB.Update(ctx, func(w kv.Writer) error {
+	return p.opt.DB.Update(ctx, func(w kv.Writer) error {
+		if !p.known && !p.taken {
+			if err := takeNumber(w, p.number, p.reader.ID()); err != nil {
+				return err
+			}
+			p.taken = true
+		}
 		for i, rec := range lacking {
 			if err := w.Set(made[i].key, made[i].value); err != nil {
 				return err
@@ -297,8 +294,32 @@ func (s *Store) recordWindow(ctx context.Context, r *pack.Reader, n uint32, reco
 				}
 			}
 		}
+		if p.known || !last {
+			return nil
+		}
+		return setPack(w, p.number, p.reader.ID())
+	})
+}
+
+// lacking returns those of the window's objects that are not held, or that gc
+// has marked, and whether it has marked any at all.
+func (p *recording) lacking(ctx context.Context) (lacking []pack.Record, marks bool, err error) {
+	err = p.opt.DB.View(ctx, func(r kv.Reader) (err error) {
+		if marks, err = has(r, marksKey); err != nil {
+			return err
+		}
+		for _, rec := range p.window {
+			at, err := p.locate(r, rec.ID, marks)
+			if err != nil {
+				return err
+			}
+			if at.Length == 0 {
+				lacking = append(lacking, rec)
+			}
+		}
 		return nil
 	})
+	return lacking, marks, err
 }
 
 // HasPack says whether the file of a pack is there.

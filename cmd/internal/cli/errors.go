@@ -157,6 +157,9 @@ func explainMove(err error) (failure, bool) {
 			Hint:    `"mlvc checkout --add-path GLOB" takes more into the part, "mlvc checkout --all" everything; --into DIR writes them elsewhere`,
 		}, true
 	}
+	if _, ok := errors.AsType[*core.NestedError](err); ok {
+		return failure{Code: "nested", Hint: "nothing was recorded; commit without paths when nothing writes to the dataset", Exit: ExitRefused}, true
+	}
 	if e, ok := errors.AsType[*core.UnmergedError](err); ok {
 		return failure{
 			Code: "unmerged", Exit: ExitRefused,
@@ -244,6 +247,13 @@ func explainReach(err error) (failure, bool) {
 	if e, ok := errors.AsType[*core.LostPlaceError](err); ok {
 		return failure{Code: "lost_place", Hint: "check that the disk or share is mounted; to begin anew there: mlvc remote remove " + e.Remote + ", and add it again", Exit: ExitRefused}, true
 	}
+	if e, ok := errors.AsType[*repositoryError](err); ok {
+		hint := "push it to a place of its own, which can be cloned: mlvc -C " + quoted(e.root) + " remote add share PLACE, then mlvc -C " + quoted(e.root) + " push share"
+		return failure{Code: "is_repository", Hint: hint, Exit: ExitRefused}, true
+	}
+	if _, ok := errors.AsType[*core.PlaceError](err); ok && errors.Is(err, vfs.ErrNoSpace) {
+		return failure{Code: "disk_full", Hint: "free some space on the disk that is named, and run it again: it goes on with what has arrived", Exit: ExitError}, true
+	}
 	if _, ok := errors.AsType[*core.PlaceError](err); ok {
 		return failure{Code: "unreachable", Hint: `check that the disk or share is there; "mlvc remote" lists where remotes are`, Exit: ExitError}, true
 	}
@@ -277,18 +287,28 @@ func explainRejected(e *core.RejectedError) failure {
 			hint("check that it is the right remote; push under another name, or to another place")
 		case core.WhyExists:
 			line += "the remote has another one, at " + n.Remote.Short()
-			hint("tags are for good: choose another name, or delete it there first (mlvc push " + e.Remote + " --delete " + n.Name + ")")
+			hint("tags are for good: choose another name, or delete it there first (" + deleteAt(e.Remote, n) + ")")
 		default:
 			line += "the remote is not where it was seen"
 			if !n.Remote.IsZero() {
 				line += ", but at " + n.Remote.Short()
 			}
-			hint("look at what came there: mlvc fetch " + e.Remote + ", then mlvc log " + seen)
+			if n.Kind == "branch" || n.Remote.IsZero() {
+				hint("look at what came there: mlvc fetch " + e.Remote + ", then mlvc log " + seen)
+			} else {
+				hint("to delete it all the same: " + deleteAt(e.Remote, n))
+			}
 		}
 		f.Paths = append(f.Paths, line)
 	}
 	f.Hint = strings.Join(hints, "; ")
 	return f
+}
+
+// deleteAt is the command that deletes a name at a remote which has it at
+// another commit than this repository.
+func deleteAt(remote string, n core.RejectedName) string {
+	return "mlvc push " + remote + " --delete " + n.Name + " --force-with-lease=" + n.Name + ":" + n.Remote.Short()
 }
 
 func explainObstacles(e *core.ObstaclesError) failure {

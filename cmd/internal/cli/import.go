@@ -119,9 +119,6 @@ func explainImport(err error) (failure, bool) {
 	if _, ok := errors.AsType[*core.ImportDifferError](err); ok {
 		return failure{Code: "differs", Hint: "no name was moved; make sure that nothing else changes the project, and run it again", Exit: ExitDamaged}, true
 	}
-	if e, ok := errors.AsType[*core.PointerFileError](err); ok {
-		return failure{Code: "bad_pointer", Hint: "what " + quoted(e.Path) + " of that commit names cannot be known; import a branch without it", Exit: ExitError}, true
-	}
 	return failure{}, false
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -26,7 +27,38 @@ func (a *app) openBucket(ctx context.Context, url string) (bucket.Bucket, error)
 	if isURL && scheme != "file" && !filepath.IsAbs(url) {
 		return nil, &schemeError{scheme}
 	}
-	return local.Open(ctx, a.env.FS, url)
+	b, err := local.Open(ctx, a.env.FS, url)
+	if err != nil {
+		return nil, err
+	}
+	if root := a.repositoryAt(b.Folder()); root != "" {
+		return nil, errors.Join(&repositoryError{root}, b.Close())
+	}
+	return b, nil
+}
+
+// repositoryError is for a place that is a repository with its dataset, or the
+// inside of one.
+type repositoryError struct{ root string }
+
+func (e *repositoryError) Error() string {
+	return e.root + " is a repository itself, not a place that one is pushed to"
+}
+
+// repositoryAt returns the root of the repository that a folder is, or is the
+// inside of; empty if it is none. A place stays one whatever is made in it.
+func (a *app) repositoryAt(folder string) string {
+	is := func(names ...string) bool {
+		_, err := a.env.FS.Lstat(filepath.Join(append([]string{folder}, names...)...))
+		return err == nil
+	}
+	switch {
+	case filepath.Base(folder) == core.Dir && is("format"):
+		return filepath.Dir(folder)
+	case is(core.Dir, "format") && !is("current"):
+		return folder
+	}
+	return ""
 }
 
 // placeURL makes a path that was written relative to the current folder

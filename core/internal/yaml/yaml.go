@@ -1,6 +1,7 @@
 // Package yaml reads the part of YAML that tools write for each other: block
-// and flow mappings and sequences, plain, quoted and block scalars, comments.
-// Anchors, aliases, tags, complex keys and further documents are refused.
+// and flow mappings and sequences, plain, quoted and block scalars, comments,
+// anchors with their aliases, and merged mappings ("<<"). Tags, complex keys and
+// further documents are refused.
 package yaml
 
 import (
@@ -20,9 +21,11 @@ func (e *Error) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Wha
 const maxDepth = 64
 
 // Parse reads a document: a map[string]any, a []any, a string for every
-// scalar, whatever its type, or nil for nothing. It fails with an *Error.
+// scalar, whatever its type, or nil for nothing. What an alias stands for is
+// not copied: take the result as read-only, and do not walk all of it, as a
+// short text may name one part very often. It fails with an *Error.
 func Parse(text []byte) (v any, err error) {
-	p := &parser{lines: strings.Split(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n")}
+	p := &parser{lines: strings.Split(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n"), anchors: make(map[string]any)}
 	defer func() {
 		if e, ok := recover().(*Error); ok {
 			v, err = nil, e
@@ -43,9 +46,10 @@ func Parse(text []byte) (v any, err error) {
 // parser goes down the lines. It reports by panicking with an *Error, which
 // Parse catches.
 type parser struct {
-	lines []string
-	at    int
-	depth int
+	lines   []string
+	at      int
+	depth   int
+	anchors map[string]any
 }
 
 func (p *parser) failf(format string, args ...any) {
@@ -120,7 +124,7 @@ func (p *parser) mapping(indent int) any {
 	for {
 		at, text, ok := p.peek()
 		if !ok || at < indent {
-			return m
+			return p.merged(m)
 		}
 		name, rest, isKey := p.key(text)
 		if at > indent || !isKey {
@@ -134,13 +138,76 @@ func (p *parser) mapping(indent int) any {
 			continue
 		}
 		p.at++
-		// A sequence may begin as far to the left as its key.
-		if at, text, ok := p.peek(); ok && at == indent && isItem(text) {
-			m[name] = p.nested(func() any { return p.sequence(indent) })
-		} else {
-			m[name] = p.block(indent + 1)
+		m[name] = p.below(indent)
+	}
+}
+
+// below reads what stands in the lines after a key that is indented by indent.
+func (p *parser) below(indent int) any {
+	// A sequence may begin as far to the left as its key.
+	if at, text, ok := p.peek(); ok && at == indent && isItem(text) {
+		return p.nested(func() any { return p.sequence(indent) })
+	}
+	return p.block(indent + 1)
+}
+
+// mergeKey brings the keys of other mappings into the one that it is in, where
+// that does not have them.
+const mergeKey = "<<"
+
+func (p *parser) merged(m map[string]any) map[string]any {
+	from, ok := m[mergeKey]
+	if !ok {
+		return m
+	}
+	list, ok := from.([]any)
+	if !ok {
+		list = []any{from}
+	}
+	delete(m, mergeKey)
+	for _, v := range list {
+		other, ok := v.(map[string]any)
+		if !ok {
+			p.failf("%q stands for mappings alone", mergeKey)
+		}
+		for key, v := range other {
+			if _, own := m[key]; !own {
+				m[key] = v
+			}
 		}
 	}
+	return m
+}
+
+// anchored reads a value that begins with "&name" and remembers it.
+func (p *parser) anchored(text string, parent int) any {
+	name, rest, _ := strings.Cut(uncommentAnchor(text[1:]), " ")
+	var v any
+	if rest = strings.TrimLeft(rest, " "); rest == "" {
+		p.at++
+		v = p.below(parent)
+	} else {
+		v = p.value(rest, parent)
+	}
+	p.anchors[name] = v
+	return v
+}
+
+// uncommentAnchor cuts off a comment if it follows the name at once.
+func uncommentAnchor(text string) string {
+	if name, rest, ok := strings.Cut(text, " "); ok && uncomment(strings.TrimLeft(rest, " ")) == "" {
+		return name
+	}
+	return text
+}
+
+// alias returns what the anchor of that name stands for.
+func (p *parser) alias(name string) any {
+	v, ok := p.anchors[name]
+	if !ok {
+		p.failf("nothing above is called %q", name)
+	}
+	return v
 }
 
 func (p *parser) nested(read func() any) any {
@@ -204,8 +271,14 @@ func (p *parser) value(text string, parent int) any {
 		return p.flowLines(text, func(s string) (any, string, bool) { w, rest, ok := p.quoted(s); return w, rest, ok })
 	case '[', '{':
 		return p.flowLines(text, func(s string) (any, string, bool) { return p.flow(s, p.depth) })
-	case '&', '*', '!', '%', '@', '`':
-		p.failf("%q: anchors, aliases and tags cannot be read", text)
+	case '&':
+		return p.nested(func() any { return p.anchored(text, parent) })
+	case '*':
+		v := p.alias(uncomment(text[1:]))
+		p.at++
+		return v
+	case '!', '%', '@', '`':
+		p.failf("%q: tags cannot be read", text)
 	}
 	words := []string{uncomment(text)}
 	p.at++
@@ -330,8 +403,8 @@ func (p *parser) flow(text string, depth int) (v any, rest string, ok bool) {
 		return p.flowList(text[1:], depth)
 	case '{':
 		return p.flowMap(text[1:], depth)
-	case '&', '*', '!':
-		p.failf("%q: anchors, aliases and tags cannot be read", text)
+	case '&', '!':
+		p.failf("%q: tags, and anchors within brackets, cannot be read", text)
 	}
 	end := strings.IndexAny(text, ",]}")
 	if colon := strings.Index(text, ": "); colon >= 0 && (end < 0 || colon < end) {
@@ -339,6 +412,9 @@ func (p *parser) flow(text string, depth int) (v any, rest string, ok bool) {
 	}
 	if end < 0 {
 		return nil, "", false
+	}
+	if text[0] == '*' {
+		return p.alias(strings.TrimSpace(text[1:end])), text[end:], true
 	}
 	return scalar(strings.TrimSpace(text[:end])), text[end:], true
 }
@@ -370,7 +446,7 @@ func (p *parser) flowMap(text string, depth int) (any, string, bool) {
 			return nil, "", false
 		}
 		if text[0] == '}' {
-			return m, text[1:], true
+			return p.merged(m), text[1:], true
 		}
 		name, rest, ok := p.flow(text, depth+1)
 		if rest = strings.TrimLeft(rest, " \n"); !ok || rest == "" {

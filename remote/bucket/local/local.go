@@ -67,6 +67,9 @@ func Open(ctx context.Context, fsys vfs.FS, url string) (*Bucket, error) {
 // String implements bucket.Bucket.
 func (b *Bucket) String() string { return b.url }
 
+// Folder returns the path of the folder that the objects are in.
+func (b *Bucket) Folder() string { return b.root }
+
 // Close implements bucket.Bucket.
 func (b *Bucket) Close() error { return nil }
 
