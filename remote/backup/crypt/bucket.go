@@ -106,6 +106,13 @@ func (b *Bucket) Rotate(ctx context.Context, recipients []Recipient) (int, error
 	return b.keys.rotate(ctx, recipients)
 }
 
+// HealKeys makes each file below "keys/" that the identities do not open like its
+// copy, if they open that, and returns their names. The error names those of
+// which neither copy opens.
+func (b *Bucket) HealKeys(ctx context.Context) (healed []string, err error) {
+	return b.keys.heal(ctx)
+}
+
 // sealed reports whether the object is an encrypted one; an error for a key
 // that is none, or that is not for callers.
 func (b *Bucket) sealed(key string) (bool, error) {

@@ -136,10 +136,10 @@ func TestPlaceLearnsNothing(t *testing.T) {
 		}
 		all = append(all, data)
 	}
-	if len(all) != 4 {
+	if len(all) != 5 {
 		t.Fatalf("%d objects", len(all))
 	}
-	if bytes.Equal(all[1][headerSize:], all[2][headerSize:]) {
+	if bytes.Equal(all[2][headerSize:], all[3][headerSize:]) {
 		t.Error("equal contents are equal objects")
 	}
 }
@@ -314,7 +314,7 @@ func TestFaultsLeaveNothingHalf(t *testing.T) {
 	opt := Options{Recipients: []Recipient{to}, Identities: []Identity{id}}
 	data := cryptRandom(pieceSize + 5)
 	for _, kind := range []buckettest.Kind{buckettest.Before, buckettest.After, buckettest.Midway} {
-		for at := 1; at < 8; at++ {
+		for at := 1; at < 9; at++ {
 			inner := buckettest.Memory()
 			b := cryptNew(t, buckettest.NewFaulty(inner, buckettest.Plan{At: at, Kind: kind, Bytes: 100}), opt)
 			for range 3 {

@@ -22,6 +22,8 @@ const (
 	maxKeyFile     = 128 << 10
 	maxKeyRecord   = 64 << 10
 	maxDestination = 200
+
+	copySuffix = "-copy.age"
 )
 
 // epochID names an epoch. It follows from the key, so a key file that holds
@@ -32,6 +34,12 @@ func (id epochID) String() string { return hex.EncodeToString(id[:]) }
 
 // keyFile is the bucket's key of the file that holds the epoch's key.
 func (id epochID) keyFile() string { return keysPrefix + id.String() + ".age" }
+
+// keyFiles are both of its copies: a few damaged bytes must not cost all that
+// was encrypted with the key.
+func (id epochID) keyFiles() [2]string {
+	return [2]string{id.keyFile(), keysPrefix + id.String() + copySuffix}
+}
 
 // epoch is a data key with what its file says of it. It does not change.
 type epoch struct {

@@ -41,7 +41,7 @@ func (k *keyring) epoch(ctx context.Context, id epochID, name string) (*epoch, e
 	if len(k.identities) == 0 {
 		return nil, &NoKeyError{Key: name, KeyFile: id.keyFile()}
 	}
-	e, _, err := k.load(ctx, id)
+	e, err := k.load(ctx, id)
 	switch {
 	case errors.Is(err, bucket.ErrNotExist):
 		return nil, bad(name, "the key that it is encrypted with, %s, is missing", id.keyFile())
@@ -54,27 +54,43 @@ func (k *keyring) epoch(ctx context.Context, id epochID, name string) (*epoch, e
 	return e, nil
 }
 
-// load reads a key file. It is trusted only if it holds the key that it is
+// load reads the key of an epoch from the first copy of its file that has it,
+// and fails for what is wrong with the first one that is there.
+func (k *keyring) load(ctx context.Context, id epochID) (*epoch, error) {
+	var first error
+	for _, name := range id.keyFiles() {
+		e, _, err := k.loadFile(ctx, id, name)
+		if err == nil {
+			return e, nil
+		}
+		if first == nil || errors.Is(first, bucket.ErrNotExist) {
+			first = err
+		}
+	}
+	return nil, first
+}
+
+// loadFile reads one key file. It is trusted only if it holds the key that it is
 // named for, and for this destination.
-func (k *keyring) load(ctx context.Context, id epochID) (*epoch, bucket.Version, error) {
-	file, version, err := k.inner.Get(ctx, id.keyFile())
+func (k *keyring) loadFile(ctx context.Context, id epochID, name string) (*epoch, []byte, error) {
+	file, _, err := k.inner.Get(ctx, name)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	e, err := unwrap(file, k.identities)
 	switch {
 	case errors.Is(err, errOthers):
-		return nil, "", fmt.Errorf("%s: %w", id.keyFile(), err)
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	case errors.Is(err, objects.ErrCorrupt):
-		return nil, "", bad(id.keyFile(), "is damaged, or truncated: %v", err)
+		return nil, nil, bad(name, "is damaged, or truncated: %v", err)
 	case err != nil:
-		return nil, "", fmt.Errorf("%s: %w", id.keyFile(), err)
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	case e.id() != id:
-		return nil, "", bad(id.keyFile(), "holds another key: swapped")
+		return nil, nil, bad(name, "holds another key: swapped")
 	case e.Destination != k.destination:
-		return nil, "", bad(id.keyFile(), "is a key of destination %q, not of %q", e.Destination, k.destination)
+		return nil, nil, bad(name, "is a key of destination %q, not of %q", e.Destination, k.destination)
 	}
-	return e, version, nil
+	return e, file, nil
 }
 
 // forWriting returns the epoch to write with. It is one that is there, if an
@@ -110,7 +126,7 @@ func (k *keyring) find(ctx context.Context) (*epoch, error) {
 		return nil, err
 	}
 	for _, id := range ids {
-		e, _, err := k.load(ctx, id)
+		e, err := k.load(ctx, id)
 		switch {
 		case errors.Is(err, errOthers), errors.Is(err, objects.ErrCorrupt), errors.Is(err, objects.ErrNewer), errors.Is(err, bucket.ErrNotExist):
 		case err != nil:
@@ -134,9 +150,11 @@ func (k *keyring) list(ctx context.Context) ([]epochID, error) {
 	slices.SortStableFunc(infos, func(a, b bucket.Info) int { return cmp.Or(b.Modified.Compare(a.Modified), cmp.Compare(a.Key, b.Key)) })
 	var ids []epochID
 	for _, info := range infos {
-		name, ok := strings.CutSuffix(strings.TrimPrefix(info.Key, keysPrefix), ".age")
 		var id epochID
-		if n, err := hex.Decode(id[:], []byte(name[:min(len(name), 2*len(id))])); ok && err == nil && n == len(id) && id.keyFile() == info.Key {
+		name := strings.TrimPrefix(info.Key, keysPrefix)
+		_, err := hex.Decode(id[:], []byte(name[:min(len(name), 2*len(id))]))
+		files := id.keyFiles()
+		if err == nil && slices.Contains(files[:], info.Key) && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
@@ -157,8 +175,10 @@ func (k *keyring) create(ctx context.Context) (*epoch, error) {
 	}
 	// A failed swap may have been done: that file is then one of a key that
 	// nothing was encrypted with.
-	if _, err := k.inner.Swap(ctx, e.id().keyFile(), "", file); err != nil {
-		return nil, err
+	for _, name := range e.id().keyFiles() {
+		if _, err := k.inner.Swap(ctx, name, "", file); err != nil {
+			return nil, err
+		}
 	}
 	return e, nil
 }
@@ -172,7 +192,7 @@ func (k *keyring) rotate(ctx context.Context, to []Recipient) (int, error) {
 		return 0, err
 	}
 	for _, id := range ids { // nothing is changed unless all can be opened
-		if _, _, err := k.load(ctx, id); errors.Is(err, errOthers) {
+		if _, err := k.load(ctx, id); errors.Is(err, errOthers) {
 			return 0, &NoKeyError{Key: id.keyFile(), KeyFile: "it", Tried: len(k.identities)}
 		} else if err != nil {
 			return 0, err
@@ -188,15 +208,74 @@ func (k *keyring) rotate(ctx context.Context, to []Recipient) (int, error) {
 }
 
 func (k *keyring) rewrap(ctx context.Context, id epochID, to []Recipient) error {
-	e, version, err := k.load(ctx, id)
+	e, err := k.load(ctx, id)
 	if err != nil {
 		return err
 	}
-	again := e.retired(to)
-	file, err := again.wrap(to)
+	file, err := e.retired(to).wrap(to)
 	if err != nil {
 		return err
 	}
-	_, err = k.inner.Swap(ctx, id.keyFile(), version, file)
+	for _, name := range id.keyFiles() {
+		if err := k.replace(ctx, name, file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replace gives a key file other bytes, whatever it has now.
+func (k *keyring) replace(ctx context.Context, name string, file []byte) error {
+	_, version, err := k.inner.Get(ctx, name)
+	if err != nil && !errors.Is(err, bucket.ErrNotExist) {
+		return err
+	}
+	_, err = k.inner.Swap(ctx, name, version, file)
 	return err
+}
+
+// heal makes each key file that does not open like its copy that does.
+func (k *keyring) heal(ctx context.Context) (healed []string, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	ids, err := k.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var lost []error
+	for _, id := range ids {
+		names, err := k.healEpoch(ctx, id)
+		healed = append(healed, names...)
+		if ctx.Err() != nil {
+			return healed, ctx.Err()
+		}
+		lost = append(lost, err)
+	}
+	return healed, errors.Join(lost...)
+}
+
+func (k *keyring) healEpoch(ctx context.Context, id epochID) (healed []string, err error) {
+	var good []byte
+	var broken []string
+	for _, name := range id.keyFiles() {
+		_, file, lerr := k.loadFile(ctx, id, name)
+		switch {
+		case lerr == nil:
+			good = file
+		case errors.Is(lerr, errOthers), errors.Is(lerr, objects.ErrCorrupt), errors.Is(lerr, bucket.ErrNotExist):
+			broken, err = append(broken, name), errors.Join(err, lerr)
+		default:
+			return nil, lerr
+		}
+	}
+	if good == nil {
+		return nil, err
+	}
+	for _, name := range broken {
+		if err := k.replace(ctx, name, good); err != nil {
+			return healed, err
+		}
+		healed = append(healed, name)
+	}
+	return healed, nil
 }

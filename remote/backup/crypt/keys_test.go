@@ -59,6 +59,14 @@ func cryptFiles(t testing.TB, inner bucket.Bucket) map[string][]byte {
 		}
 		files[info.Key] = data
 	}
+	for key, data := range files { // each is there twice
+		if name, ok := strings.CutSuffix(key, copySuffix); ok {
+			if !bytes.Equal(files[name+".age"], data) {
+				t.Fatalf("%s has no like", key)
+			}
+			delete(files, key)
+		}
+	}
 	return files
 }
 
@@ -302,7 +310,7 @@ func TestRotate(t *testing.T) {
 	if n, err := b.Rotate(t.Context(), []Recipient{next}); n != 2 || err != nil {
 		t.Fatalf("%d, %v", n, err)
 	}
-	if c := inner.Counts(); c.GetRange+c.PutIfAbsent+c.Delete != 0 || c.Swap != 2 {
+	if c := inner.Counts(); c.GetRange+c.PutIfAbsent+c.Delete != 0 || c.Swap != 4 {
 		t.Errorf("rotation cost %+v", c)
 	}
 	cryptPut(t, b, "c", []byte("c"))
@@ -354,8 +362,8 @@ func TestRotateInterrupted(t *testing.T) {
 	}
 }
 
-// Key files that are damaged, swapped or missing are errors that name both them
-// and the object; writing goes on beside them.
+// A key file that is damaged, swapped or missing is read from its copy, and healed
+// by it. If both are, the error names them and the object; writing goes on.
 func TestKeyFilesAreChecked(t *testing.T) {
 	to, id := cryptKey(t)
 	inner := buckettest.Memory()
@@ -372,6 +380,7 @@ func TestKeyFilesAreChecked(t *testing.T) {
 			other = data
 		}
 	}
+	copied := strings.TrimSuffix(file, ".age") + copySuffix
 	reader := Options{Recipients: []Recipient{to}, Identities: []Identity{id}}
 	broken := map[string][]byte{"swapped": other, "empty": nil, "text": []byte("hello")}
 	for i := range good {
@@ -382,20 +391,35 @@ func TestKeyFilesAreChecked(t *testing.T) {
 	}
 	for what, data := range broken {
 		cryptReplace(t, inner, file, data)
+		cryptHas(t, cryptNew(t, inner, reader), "a", "a")
+		cryptReplace(t, inner, copied, data)
 		_, _, err := cryptNew(t, inner, reader).Get(t.Context(), "a")
 		var none *NoKeyError
 		if err == nil || (!errors.Is(err, objects.ErrCorrupt) && !errors.As(err, &none)) || !strings.HasPrefix(err.Error(), "a: ") || !strings.Contains(err.Error(), file) {
 			t.Fatalf("%s: %v", what, err)
 		}
+		if healed, err := cryptNew(t, inner, reader).HealKeys(t.Context()); err == nil || len(healed) > 0 {
+			t.Fatalf("%s: healed %q, %v", what, healed, err)
+		}
+		cryptReplace(t, inner, copied, good)
+		healed, err := cryptNew(t, inner, reader).HealKeys(t.Context())
+		if err != nil || len(healed) != 1 || healed[0] != file || !bytes.Equal(cryptFiles(t, inner)[file], good) {
+			t.Fatalf("%s: healed %q, %v", what, healed, err)
+		}
 	}
 	cryptHas(t, cryptNew(t, inner, reader), "b", "b")
 	cryptPut(t, cryptNew(t, inner, reader), "c", []byte("c"))
-	if err := inner.Delete(t.Context(), file); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{file, copied} {
+		if err := inner.Delete(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, _, err := cryptNew(t, inner, reader).Get(t.Context(), "a"); !errors.Is(err, objects.ErrCorrupt) || !strings.Contains(err.Error(), "missing") {
 		t.Errorf("missing: %v", err)
 	}
-	cryptPut(t, inner, file, good)
+	cryptPut(t, inner, copied, good)
 	cryptHas(t, cryptNew(t, inner, reader), "a", "a")
+	if healed, err := cryptNew(t, inner, reader).HealKeys(t.Context()); err != nil || len(healed) != 1 {
+		t.Errorf("missing: healed %q, %v", healed, err)
+	}
 }
