@@ -76,6 +76,7 @@ var owners = []owner{
 	{module: "github.com/zeebo/blake3", may: []string{"objects/...", "refs", "remote", "remote/backup/...", "core/...", "cmd/mlvc-bench"}},
 	{module: "github.com/klauspost/reedsolomon", may: []string{"remote/backup/parity"}},
 	{module: "filippo.io/age", may: []string{"remote/backup/crypt"}},
+	{module: "golang.org/x/crypto", may: []string{"remote/backup/crypt"}}, // SSH keys that are locked
 	{module: "github.com/fxamacker/cbor/v2", may: []string{"objects/...", "refs", "core/..."}},
 	{module: "github.com/klauspost/compress", may: []string{"objects/pack", "cmd/mlvc-bench"}},
 	{module: "golang.org/x/sys", may: []string{"objects/vfs", "objects/kv/badgerkv", "objects/pack", "core/...", "cmd/mlvc-bench"}},

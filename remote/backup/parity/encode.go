@@ -21,9 +21,8 @@ import (
 // order, for the checksums stand before and behind what they are of; nothing
 // is synced. A file that is shorter is io.ErrUnexpectedEOF. Equal input gives
 // equal bytes. It takes about 4 MiB of memory, and 1/64 of size at most.
-func Encode(ctx context.Context, s Scheme, owner objects.ID, r io.ReaderAt, size int64, w io.WriterAt) (int64, error) {
-	l := newLayout(Scheme{max(s.Data, 1), s.Parity}, size, owner)
-	l.Scheme = s
+func Encode(ctx context.Context, s Scheme, owner objects.ID, r io.ReaderAt, size int64, w io.WriteSeeker) (int64, error) {
+	l := newLayout(s, size, owner)
 	if err := l.check(); err != nil {
 		return 0, err
 	}
@@ -79,10 +78,10 @@ func (w *window) length(place, number int) int {
 	return BlockSize
 }
 
-func (w *window) writeParity(to io.WriterAt) error {
+func (w *window) writeParity(to io.WriteSeeker) error {
 	for place := w.Data; place < len(w.shards); place++ {
-		if _, err := to.WriteAt(w.shards[place], w.parityOffset(w.number(place, 0))); err != nil {
-			return fmt.Errorf("write parity: %w", err)
+		if err := writeAt(to, w.shards[place], w.parityOffset(w.number(place, 0))); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -94,16 +93,27 @@ func (l layout) parityOffset(number int) int64 {
 }
 
 // writeEnds writes the headers and the tables.
-func (l layout) writeEnds(w io.WriterAt, sums []sum) error {
+func (l layout) writeEnds(w io.WriteSeeker, sums []sum) error {
 	header, table := l.encodeHeader(), l.encodeTable(sums)
 	at := l.tables()
 	for _, part := range []struct {
 		data   []byte
 		offset int64
 	}{{header, 0}, {table, at[0]}, {table, at[1]}, {header, l.footerStart()}} {
-		if _, err := w.WriteAt(part.data, part.offset); err != nil {
-			return fmt.Errorf("write parity: %w", err)
+		if err := writeAt(w, part.data, part.offset); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func writeAt(w io.WriteSeeker, p []byte, offset int64) error {
+	_, err := w.Seek(offset, io.SeekStart)
+	if err == nil {
+		_, err = w.Write(p)
+	}
+	if err != nil {
+		return fmt.Errorf("write at byte %d: %w", offset, err)
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func (f *File) Check(ctx context.Context, r io.ReaderAt, size int64) (Report, er
 //
 // It fails with *LostError if more is damaged than the parity heals; what it
 // does heal is then written all the same. A place that cannot be read is damaged.
-func (f *File) Heal(ctx context.Context, r io.ReaderAt, size int64, w io.WriterAt) (Report, error) {
+func (f *File) Heal(ctx context.Context, r io.ReaderAt, size int64, w io.WriteSeeker) (Report, error) {
 	report, err := f.heal(ctx, r, size, w)
 	if err == nil && len(report.Lost) > 0 {
 		err = &LostError{Owner: f.owner, Report: report}

@@ -67,9 +67,7 @@ func decodeHeader(b []byte) (layout, error) {
 	if size > MaxSize {
 		return layout{}, fmt.Errorf("%w: for %d bytes", objects.ErrCorrupt, size)
 	}
-	s := Scheme{Data: int(b[9]), Parity: int(b[10])}
-	l := newLayout(Scheme{max(s.Data, 1), s.Parity}, int64(size), objects.ID(b[24:headerBody]))
-	l.Scheme = s
+	l := newLayout(Scheme{Data: int(b[9]), Parity: int(b[10])}, int64(size), objects.ID(b[24:headerBody]))
 	if l.check() != nil || !bytes.Equal(l.encodeHeader(), b) {
 		return layout{}, fmt.Errorf("%w: header", objects.ErrCorrupt)
 	}

@@ -30,7 +30,7 @@ type healer struct {
 	stripe   [][]byte  // what code is given
 }
 
-func (f *File) heal(ctx context.Context, r io.ReaderAt, size int64, w io.WriterAt) (Report, error) {
+func (f *File) heal(ctx context.Context, r io.ReaderAt, size int64, w io.WriteSeeker) (Report, error) {
 	code, err := f.code()
 	if err != nil {
 		return Report{}, err
@@ -102,7 +102,7 @@ func (h *healer) verdict(place, s int) verdict {
 
 // healStripe makes the damaged blocks of the file in one stripe from the
 // others, and writes them to w if it is not nil.
-func (h *healer) healStripe(s int, w io.WriterAt) error {
+func (h *healer) healStripe(s int, w io.WriteSeeker) error {
 	bad, badData := 0, 0
 	for place := range h.stripe {
 		h.stripe[place] = h.win.block(place, s)
@@ -136,7 +136,7 @@ func (h *healer) healStripe(s int, w io.WriterAt) error {
 }
 
 // take looks at a block that was made anew.
-func (h *healer) take(place, s int, w io.WriterAt) error {
+func (h *healer) take(place, s int, w io.WriteSeeker) error {
 	number := h.win.number(place, s)
 	made := h.stripe[place][:h.win.blockLen(number)]
 	switch {
@@ -151,10 +151,7 @@ func (h *healer) take(place, s int, w io.WriterAt) error {
 	if w == nil {
 		return nil
 	}
-	if _, err := w.WriteAt(made, int64(number)*BlockSize); err != nil {
-		return fmt.Errorf("write what was healed: %w", err)
-	}
-	return nil
+	return writeAt(w, made, int64(number)*BlockSize)
 }
 
 // lose gives up the blocks of a stripe that are not known to be whole.

@@ -63,9 +63,10 @@ type layout struct {
 	stripes int
 }
 
+// newLayout is for any scheme; one that fails check has no meaning.
 func newLayout(s Scheme, size int64, owner objects.ID) layout {
 	blocks := int((size + BlockSize - 1) / BlockSize)
-	return layout{Scheme: s, size: size, owner: owner, blocks: blocks, stripes: (blocks + s.Data - 1) / s.Data}
+	return layout{Scheme: s, size: size, owner: owner, blocks: blocks, stripes: (blocks + s.Data - 1) / max(s.Data, 1)}
 }
 
 func (l layout) check() error {

@@ -17,14 +17,27 @@ import (
 
 var parityOwner = objects.ID{1, 2, 3}
 
-// parityBuffer is an io.WriterAt that grows.
-type parityBuffer []byte
+// parityBuffer is a file in memory that grows.
+type parityBuffer struct {
+	data []byte
+	at   int64
+}
 
-func (b *parityBuffer) WriteAt(p []byte, offset int64) (int, error) {
-	if need := int(offset) + len(p) - len(*b); need > 0 {
-		*b = append(*b, make([]byte, need)...)
+func (b *parityBuffer) Seek(offset int64, whence int) (int64, error) {
+	if whence != io.SeekStart {
+		return 0, errors.ErrUnsupported
 	}
-	return copy((*b)[offset:], p), nil
+	b.at = offset
+	return offset, nil
+}
+
+func (b *parityBuffer) Write(p []byte) (int, error) {
+	if need := int(b.at) + len(p) - len(b.data); need > 0 {
+		b.data = append(b.data, make([]byte, need)...)
+	}
+	n := copy(b.data[b.at:], p)
+	b.at += int64(n)
+	return n, nil
 }
 
 func parityRandom(size int, seed byte) []byte {
@@ -37,10 +50,10 @@ func parityEncode(t testing.TB, s Scheme, data []byte) []byte {
 	t.Helper()
 	var out parityBuffer
 	size, err := Encode(t.Context(), s, parityOwner, bytes.NewReader(data), int64(len(data)), &out)
-	if err != nil || size != int64(len(out)) || size != s.Size(int64(len(data))) {
-		t.Fatalf("%s of %d bytes: said %d, wrote %d, Size %d, %v", s, len(data), size, len(out), s.Size(int64(len(data))), err)
+	if err != nil || size != int64(len(out.data)) || size != s.Size(int64(len(data))) {
+		t.Fatalf("%s of %d bytes: said %d, wrote %d, Size %d, %v", s, len(data), size, len(out.data), s.Size(int64(len(data))), err)
 	}
-	return out
+	return out.data
 }
 
 func parityOpen(t testing.TB, data []byte) *File {
@@ -55,8 +68,9 @@ func parityOpen(t testing.TB, data []byte) *File {
 // parityHeal heals a copy in place, and demands that what it says is true.
 func parityHeal(t testing.TB, f *File, want, broken []byte) (Report, error) {
 	t.Helper()
-	healed := parityBuffer(bytes.Clone(broken))
-	report, err := f.Heal(t.Context(), bytes.NewReader(broken), int64(len(broken)), &healed)
+	file := parityBuffer{data: bytes.Clone(broken)}
+	report, err := f.Heal(t.Context(), bytes.NewReader(broken), int64(len(broken)), &file)
+	healed := file.data
 	if len(healed) > len(want) {
 		healed = healed[:len(want)]
 	}
@@ -140,7 +154,7 @@ func TestOnePerCentOfAPackHeals(t *testing.T) {
 		broken := bytes.Clone(data)
 		start := random.IntN(size - size/100)
 		_, _ = rand.NewChaCha8([32]byte{9}).Read(broken[start : start+size/100])
-		if _, err := f.Heal(t.Context(), bytes.NewReader(broken), size, (*parityBuffer)(&broken)); err != nil || !bytes.Equal(broken, data) {
+		if _, err := f.Heal(t.Context(), bytes.NewReader(broken), size, &parityBuffer{data: broken}); err != nil || !bytes.Equal(broken, data) {
 			t.Fatalf("run at %d: %v", start, err)
 		}
 		for stripe := range f.stripes {
@@ -148,7 +162,7 @@ func TestOnePerCentOfAPackHeals(t *testing.T) {
 				broken[block*BlockSize+random.IntN(f.blockLen(block))] ^= 1 << random.IntN(8)
 			}
 		}
-		if _, err := f.Heal(t.Context(), bytes.NewReader(broken), size, (*parityBuffer)(&broken)); err != nil || !bytes.Equal(broken, data) {
+		if _, err := f.Heal(t.Context(), bytes.NewReader(broken), size, &parityBuffer{data: broken}); err != nil || !bytes.Equal(broken, data) {
 			t.Fatalf("scattered: %v", err)
 		}
 	}
@@ -269,10 +283,10 @@ func TestUnreadablePlacesHeal(t *testing.T) {
 	data := parityRandom(500_000, 7)
 	f := parityOpen(t, parityEncode(t, Default, data))
 	disk := parityBadDisk{bytes.NewReader(data), 70_000, 90_000}
-	broken := parityBuffer(bytes.Clone(data))
-	clear(broken[70_000:90_000])
+	broken := parityBuffer{data: bytes.Clone(data)}
+	clear(broken.data[70_000:90_000])
 	report, err := f.Heal(t.Context(), disk, 500_000, &broken)
-	if err != nil || !bytes.Equal(broken, data) {
+	if err != nil || !bytes.Equal(broken.data, data) {
 		t.Fatalf("%v, %+v", err, report)
 	}
 	if want := []Range{{17 * 4096, 5 * 4096}}; !slices.Equal(report.Damaged, want) {
@@ -322,7 +336,7 @@ func BenchmarkEncode(b *testing.B) {
 	for _, s := range []Scheme{{10, 1}, {10, 2}} {
 		b.Run(s.String(), func(b *testing.B) {
 			data := parityRandom(64<<20, 8)
-			out := make(parityBuffer, s.Size(64<<20))
+			out := parityBuffer{data: make([]byte, s.Size(64<<20))}
 			b.SetBytes(64 << 20)
 			for b.Loop() {
 				if _, err := Encode(b.Context(), s, parityOwner, bytes.NewReader(data), 64<<20, &out); err != nil {
@@ -341,7 +355,7 @@ func parityBenchmark(b *testing.B, damage int) {
 	data := parityRandom(64<<20, 8)
 	f := parityOpen(b, parityEncode(b, Default, data))
 	clear(data[:damage])
-	out := parityBuffer(bytes.Clone(data))
+	out := parityBuffer{data: bytes.Clone(data)}
 	b.SetBytes(64 << 20)
 	for b.Loop() {
 		if _, err := f.Heal(b.Context(), bytes.NewReader(data), 64<<20, &out); err != nil {
