@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"path/filepath"
@@ -160,7 +161,8 @@ type Backups struct {
 	env   Env
 	place BackupPlace
 	url   string
-	raw   bucket.Bucket
+	raw   bucket.Bucket // what is stored, encrypted or not
+	keys  *openedKeys
 	dest  *backup.Destination
 }
 
@@ -182,12 +184,12 @@ func OpenBackups(ctx context.Context, env Env, place BackupPlace) (*Backups, err
 	if err != nil {
 		return nil, unreached(ctx, place.Name, place.URL, err)
 	}
-	b := &Backups{env: env, place: place, url: raw.String(), raw: raw}
+	b := &Backups{env: env, place: place, url: raw.String(), raw: raw, keys: keys}
 	if err := vfs.MkdirAll(env.FS, place.Cache, 0o777); err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
 	opt := backup.Options{FS: env.FS, Cache: place.Cache, Now: env.Now}
-	if err := keys.options(env.FS, place, &opt); err != nil {
+	if err := keys.options(place, &opt); err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
 	if b.dest, err = backup.Open(ctx, raw, opt); err != nil {
@@ -223,7 +225,7 @@ func (b *Backups) failed(err error) error {
 
 // isDamage tells what is damaged or lost from a place that does not answer.
 func isDamage(err error) bool {
-	return errors.Is(err, objects.ErrCorrupt) || errors.Is(err, objects.ErrNotFound) || errors.Is(err, bucket.ErrNotExist)
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, objects.ErrCorrupt) || errors.Is(err, objects.ErrNotFound) || errors.Is(err, bucket.ErrNotExist)
 }
 
 // set finds the set of a label; the empty label is the newest set.

@@ -208,7 +208,7 @@ func (c *backingUp) run(ctx context.Context) error {
 		scheme := *c.scheme
 		opt.Scheme = scheme.String()
 		opt.Parity = func(ctx context.Context, owner objects.ID, from io.ReaderAt, size int64, w io.WriterAt) (int64, error) {
-			return parity.Encode(ctx, scheme, owner, from, size, w)
+			return parity.Encode(ctx, scheme, owner, from, size, io.NewOffsetWriter(w, 0))
 		}
 	}
 	done, err := backup.Create(ctx, c.dest.dest, c.local(c.temp), opt)

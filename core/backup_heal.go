@@ -70,48 +70,131 @@ func (b *Backups) healChain(ctx context.Context, chain *backup.Chain) ([]BackupH
 	return healed, nil
 }
 
-// heal makes a whole copy of a damaged pack, from what is left of it and its
-// parity, in a local file that is the caller's.
+// heal makes a whole copy of a damaged pack in a local file that is the
+// caller's.
 func (b *Backups) heal(ctx context.Context, chain *backup.Chain, p remote.PackInfo) (string, BackupHealed, error) {
 	key, err := chain.Key(p.ID)
-	h := BackupHealed{Key: key, Pack: p.ID, From: "parity"}
 	if err != nil {
-		return "", h, err
+		return "", BackupHealed{Pack: p.ID}, err
 	}
-	h.Label = labelOfKey(key)
+	stored, h, err := b.healStored(ctx, key, p.ID)
+	if err != nil || b.dest.Bucket() == b.raw {
+		return stored, h, err
+	}
+	defer b.env.FS.Remove(stored) //nolint:errcheck // the cache may have it
+	name, err := b.decrypt(ctx, key, stored, p.Size)
+	return name, h, err
+}
+
+// healStored makes a whole copy of a damaged pack as it is stored, from what is
+// left of it and its parity, in a local file that is the caller's.
+func (b *Backups) healStored(ctx context.Context, key string, id objects.ID) (string, BackupHealed, error) {
+	h := BackupHealed{Label: labelOfKey(key), Key: key, Pack: id, From: "parity"}
 	code, err := b.readParity(ctx, parityKey(key))
 	if err != nil {
 		return "", h, err
 	}
-	if code.Owner() != p.ID || code.Covers() != p.Size {
+	if code.Owner() != id {
 		return "", h, fmt.Errorf("%w: its parity is that of something else", objects.ErrCorrupt)
 	}
+	name, err := b.newFile(func(f vfs.File) error {
+		if err := f.Truncate(code.Covers()); err != nil {
+			return err
+		}
+		if err := salvage(ctx, b.raw, key, code.Covers(), &seekWriter{f}); err != nil {
+			return err
+		}
+		report, err := code.Heal(ctx, f, code.Covers(), f)
+		h.Bytes = report.DamagedBytes()
+		return err
+	})
+	return name, h, err
+}
+
+// newFile writes a file in the cache, and removes it after an error.
+func (b *Backups) newFile(write func(f vfs.File) error) (string, error) {
 	name := vfs.TempName(b.place.Cache)
 	f, err := b.env.FS.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
-		return "", h, err
+		return "", err
 	}
-	err = b.healInto(ctx, f, key, p.Size, code, &h)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return "", h, errors.Join(err, b.env.FS.Remove(name))
+	if err = errors.Join(write(f), f.Close()); err != nil {
+		return "", errors.Join(err, b.env.FS.Remove(name))
 	}
-	return name, h, nil
+	return name, nil
 }
 
-func (b *Backups) healInto(ctx context.Context, f vfs.File, key string, size int64, code *parity.File, h *BackupHealed) error {
-	w := &seekWriter{f}
-	if err := f.Truncate(size); err != nil {
-		return err
+// decrypt makes a local file of an object that is stored encrypted, reading
+// a local copy of that in place of the object.
+func (b *Backups) decrypt(ctx context.Context, key, stored string, size int64) (string, error) {
+	f, err := b.env.FS.Open(stored)
+	if err != nil {
+		return "", err
 	}
-	if err := salvage(ctx, b.dest.Bucket(), key, size, w); err != nil {
-		return err
+	defer f.Close() //nolint:errcheck // it was only read
+	plain, err := b.keys.wrap(b.dest.List().Crypt, instead{b.raw, key, f})
+	if err != nil {
+		return "", err
 	}
-	report, err := code.Heal(ctx, f, size, w)
-	h.Bytes = report.DamagedBytes()
+	return b.newFile(func(f vfs.File) error {
+		for at := int64(0); at < size; at += salvageStep {
+			if err := copyRange(ctx, plain, key, at, min(salvageStep, size-at), &seekWriter{f}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// instead is a bucket that has a local file in the place of one object.
+type instead struct {
+	bucket.Bucket
+	key  string
+	file vfs.File
+}
+
+// GetRange implements bucket.Bucket.
+func (b instead) GetRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	if key != b.key {
+		return b.Bucket.GetRange(ctx, key, offset, length)
+	}
+	st, err := b.file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if length < 0 {
+		length = max(0, st.Size-offset)
+	}
+	return io.NopCloser(&wholeReader{io.NewSectionReader(b.file, offset, length), length}), nil
+}
+
+// wholeReader ends in io.ErrUnexpectedEOF unless it yields as many bytes as were
+// asked for.
+type wholeReader struct {
+	from io.Reader
+	left int64
+}
+
+// Read implements io.Reader.
+func (r *wholeReader) Read(p []byte) (int, error) {
+	n, err := r.from.Read(p)
+	if r.left -= int64(n); err == io.EOF && r.left > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// checkParity says what is wrong with the parity of a sound object.
+func checkParity(ctx context.Context, text []byte, r io.ReaderAt, size int64) error {
+	f, err := parity.Open(bytes.NewReader(text), int64(len(text)))
 	if err != nil {
 		return err
 	}
-	return f.Sync()
+	report, err := f.Check(ctx, r, size)
+	if err == nil && !report.OK() {
+		err = fmt.Errorf("%w: it does not fit", objects.ErrCorrupt)
+	}
+	return err
 }
 
 // parityKey is where the parity of a pack lies.
@@ -126,7 +209,7 @@ func labelOfKey(key string) string {
 // readParity reads what can be read of a parity object.
 func (b *Backups) readParity(ctx context.Context, key string) (*parity.File, error) {
 	size := int64(-1)
-	for info, err := range b.dest.Bucket().List(ctx, key) {
+	for info, err := range b.raw.List(ctx, key) {
 		if err != nil {
 			return nil, err
 		}
@@ -138,7 +221,7 @@ func (b *Backups) readParity(ctx context.Context, key string) (*parity.File, err
 		return nil, fmt.Errorf("%s: it has no parity: %w", key, bucket.ErrNotExist)
 	}
 	buf := make([]byte, size)
-	if err := salvage(ctx, b.dest.Bucket(), key, size, sliceWriter(buf)); err != nil {
+	if err := salvage(ctx, b.raw, key, size, sliceWriter(buf)); err != nil {
 		return nil, err
 	}
 	return parity.Open(bytes.NewReader(buf), size)

@@ -1,12 +1,10 @@
 package core
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/mlvc/mlvc/objects"
@@ -46,6 +44,7 @@ type openedKeys struct {
 	identities []crypt.Identity
 	texts      []string // of the recipients
 	ask        func(what string) (string, error)
+	answer     *crypt.Identity // that of the destination's passphrase
 }
 
 // parse reads the keys. It asks for no passphrase yet.
@@ -75,6 +74,9 @@ func (o *openedKeys) asked(what string) (string, error) {
 // take makes recipients of their texts.
 func (o *openedKeys) take(texts []string, url string) error {
 	if len(texts) == 1 && texts[0] == passphraseWord {
+		if o.answer != nil {
+			return nil // it was asked for
+		}
 		word, err := o.asked("the backups at " + url)
 		if err != nil {
 			return err
@@ -83,7 +85,7 @@ func (o *openedKeys) take(texts []string, url string) error {
 		if err != nil {
 			return &KeysError{err}
 		}
-		o.recipients, o.identities = []crypt.Recipient{recipient}, append(o.identities, identity)
+		o.recipients, o.identities, o.answer = []crypt.Recipient{recipient}, append(o.identities, identity), &identity
 		return nil
 	}
 	if len(texts) == 0 {
@@ -121,14 +123,14 @@ func decodeCryptRecord(data []byte) (c cryptRecord, err error) {
 }
 
 // options sets how a destination is encrypted, if it is or shall be.
-func (o *openedKeys) options(fsys vfs.FS, place BackupPlace, opt *backup.Options) error {
-	opt.Wrap = func(record []byte, b bucket.Bucket) (bucket.Bucket, error) { return o.wrap(record, b) }
+func (o *openedKeys) options(place BackupPlace, opt *backup.Options) error {
+	opt.Wrap, opt.NoKey, opt.CheckParity = o.wrap, isKeyless, checkParity
 	if len(o.texts) == 0 {
 		return nil
 	}
 	var id [16]byte
 	rand.Read(id[:]) //nolint:errcheck // never fails
-	if err := (&openedKeys{ask: func(string) (string, error) { return "x", nil }}).take(o.texts, place.URL); err != nil {
+	if err := o.take(o.texts, place.URL); err != nil {
 		return err // before anything is written
 	}
 	record, err := objects.MarshalRecord(cryptRecord{Version: cryptVersion, Destination: hex.EncodeToString(id[:]), Recipients: o.texts}, nil)
@@ -149,43 +151,15 @@ func (o *openedKeys) wrap(record []byte, b bucket.Bucket) (bucket.Bucket, error)
 	if err := o.take(texts, b.String()); err != nil {
 		return nil, err
 	}
-	inner, err := crypt.New(b, crypt.Options{Destination: c.Destination, Recipients: o.recipients, Identities: o.identities})
+	sealed, err := crypt.New(b, crypt.Options{Destination: c.Destination, Recipients: o.recipients, Identities: o.identities})
 	if err != nil {
 		return nil, &KeysError{err}
 	}
-	return keyed{inner}, nil
+	return sealed, nil
 }
 
-// keyed says of what cannot be read without a key that the key is not here.
-type keyed struct{ bucket.Bucket }
-
-func keyless(err error) error {
-	var none *crypt.NoKeyError
-	if errors.As(err, &none) {
-		return &NoKeyError{err}
-	}
-	return err
+// isKeyless reports whether an error is for want of a key.
+func isKeyless(err error) bool {
+	_, keyless := errors.AsType[*crypt.NoKeyError](err)
+	return keyless
 }
-
-// Get implements bucket.Bucket.
-func (k keyed) Get(ctx context.Context, key string) ([]byte, bucket.Version, error) {
-	data, version, err := k.Bucket.Get(ctx, key)
-	return data, version, keyless(err)
-}
-
-// GetRange implements bucket.Bucket.
-func (k keyed) GetRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
-	r, err := k.Bucket.GetRange(ctx, key, offset, length)
-	return r, keyless(err)
-}
-
-// NoKeyError is for what is encrypted for other keys than those given. It is
-// backup.ErrNoKey to errors.Is.
-type NoKeyError struct{ Err error }
-
-func (e *NoKeyError) Error() string { return e.Err.Error() }
-
-// Is makes it a backup.ErrNoKey.
-func (e *NoKeyError) Is(target error) bool { return target == backup.ErrNoKey }
-
-func (e *NoKeyError) Unwrap() error { return e.Err }

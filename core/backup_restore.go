@@ -230,4 +230,3 @@ func (c chainRevisions) Commits(ctx context.Context, digits string, limit int) (
 	})
 	return found, err
 }
-
