@@ -200,13 +200,31 @@ func (h *hook) follow(ctx context.Context, early bool) error {
 			return nil // git has left a conflict, and says so itself
 		}
 	case StandingBehind:
-		if follow := h.repo.config.Git.Follow; follow == "off" || follow == "ask" && (h.call.Ask == nil || !h.call.Ask(h.root)) {
-			return &NotFollowedError{Dataset: h.root, Wanted: standing.Wanted}
+		if follow, err := h.mayFollow(standing.Wanted); err != nil {
+			return err
+		} else if !follow {
+			return firstError(h.repo.noteRefused(ctx, standing.Wanted), &NotFollowedError{Dataset: h.root, Wanted: standing.Wanted})
 		}
 	}
 	res, err := h.repo.Follow(ctx, FollowOptions{Early: early})
 	h.report.Follow = &res
 	return err
+}
+
+// mayFollow reports whether the data may follow. One command of git calls
+// several hooks, and asks once.
+func (h *hook) mayFollow(wanted objects.ID) (bool, error) {
+	switch h.repo.config.Git.Follow {
+	case "off":
+		return false, nil
+	case "ask":
+		p, err := h.repo.readPairing()
+		if err != nil || p != nil && p.Refused == wanted {
+			return false, err
+		}
+		return h.call.Ask != nil && h.call.Ask(h.root), nil
+	}
+	return true, nil
 }
 
 // postCommit puts HEAD on git's branch, and adds to the index of git what
