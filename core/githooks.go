@@ -24,6 +24,9 @@ type HookCall struct {
 	// Ask asks the user whether the data of a dataset shall follow now; nil:
 	// nobody is there to be asked.
 	Ask func(dataset string) bool
+	// Who returns in whose name a hook acts. It is asked for only where one
+	// does: most calls find nothing to do.
+	Who func() objects.Signature
 }
 
 // HookReport is what a hook did for one dataset.
@@ -148,6 +151,7 @@ func (h *hook) run(ctx context.Context) (acted bool, err error) {
 		}
 		return true, err
 	case "pre-push":
+		h.sign()
 		return true, h.prePush(ctx)
 	}
 	return false, nil
@@ -188,6 +192,13 @@ func (h *hook) news(p *pairing) pointerState {
 	return pointerNews
 }
 
+// sign says in whose name what comes is done.
+func (h *hook) sign() {
+	if h.call.Who != nil {
+		h.repo.env.Who = h.call.Who()
+	}
+}
+
 // follow lets the data follow, as the settings say.
 func (h *hook) follow(ctx context.Context, early bool) error {
 	standing, err := h.repo.gitStanding(ctx)
@@ -206,6 +217,7 @@ func (h *hook) follow(ctx context.Context, early bool) error {
 			return firstError(h.repo.noteRefused(ctx, standing.Wanted), &NotFollowedError{Dataset: h.root, Wanted: standing.Wanted})
 		}
 	}
+	h.sign()
 	res, err := h.repo.Follow(ctx, FollowOptions{Early: early})
 	h.report.Follow = &res
 	return err
