@@ -240,10 +240,9 @@ func (c *committing) read(ctx context.Context, choice kindChoice) error {
 	}
 	for range maxRounds {
 		moved, err := c.snap.moved(ctx)
-		if err != nil || len(moved) == 0 {
+		if c.moving = moved; err != nil || len(moved) == 0 {
 			return err
 		}
-		c.moving = moved
 		if err := c.snap.record(ctx, c.snap.again(ctx)); err != nil {
 			return err
 		}
