@@ -139,6 +139,21 @@ func (f *following) rewrite(ctx context.Context) error {
 	return nil
 }
 
+// noteRefused notes that the data do not go to a commit, and that it was told.
+func (r *Repo) noteRefused(ctx context.Context, wanted objects.ID) (err error) {
+	s, err := r.beginFollow(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = firstError(err, s.end()) }()
+	p, err := s.readPairing()
+	if err != nil || p == nil {
+		return err
+	}
+	p.Refused = wanted
+	return s.writePairing(*p)
+}
+
 // pointedCommit reads the commit that the pointers name, which is fetched if
 // it is not here.
 func (f *following) pointedCommit(ctx context.Context, there pointed) (objects.Commit, error) {

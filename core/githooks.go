@@ -24,6 +24,9 @@ type HookCall struct {
 	// Ask asks the user whether the data of a dataset shall follow now; nil:
 	// nobody is there to be asked.
 	Ask func(dataset string) bool
+	// Who returns in whose name a hook acts. It is asked for only where one
+	// does: most calls find nothing to do.
+	Who func() objects.Signature
 }
 
 // HookReport is what a hook did for one dataset.
@@ -148,6 +151,7 @@ func (h *hook) run(ctx context.Context) (acted bool, err error) {
 		}
 		return true, err
 	case "pre-push":
+		h.sign()
 		return true, h.prePush(ctx)
 	}
 	return false, nil
@@ -188,6 +192,13 @@ func (h *hook) news(p *pairing) pointerState {
 	return pointerNews
 }
 
+// sign says in whose name what comes is done.
+func (h *hook) sign() {
+	if h.call.Who != nil {
+		h.repo.env.Who = h.call.Who()
+	}
+}
+
 // follow lets the data follow, as the settings say.
 func (h *hook) follow(ctx context.Context, early bool) error {
 	standing, err := h.repo.gitStanding(ctx)
@@ -200,13 +211,32 @@ func (h *hook) follow(ctx context.Context, early bool) error {
 			return nil // git has left a conflict, and says so itself
 		}
 	case StandingBehind:
-		if follow := h.repo.config.Git.Follow; follow == "off" || follow == "ask" && (h.call.Ask == nil || !h.call.Ask(h.root)) {
-			return &NotFollowedError{Dataset: h.root, Wanted: standing.Wanted}
+		if follow, err := h.mayFollow(standing.Wanted); err != nil {
+			return err
+		} else if !follow {
+			return firstError(h.repo.noteRefused(ctx, standing.Wanted), &NotFollowedError{Dataset: h.root, Wanted: standing.Wanted})
 		}
 	}
+	h.sign()
 	res, err := h.repo.Follow(ctx, FollowOptions{Early: early})
 	h.report.Follow = &res
 	return err
+}
+
+// mayFollow reports whether the data may follow. One command of git calls
+// several hooks, and asks once.
+func (h *hook) mayFollow(wanted objects.ID) (bool, error) {
+	switch h.repo.config.Git.Follow {
+	case "off":
+		return false, nil
+	case "ask":
+		p, err := h.repo.readPairing()
+		if err != nil || p != nil && p.Refused == wanted {
+			return false, err
+		}
+		return h.call.Ask != nil && h.call.Ask(h.root), nil
+	}
+	return true, nil
 }
 
 // postCommit puts HEAD on git's branch, and adds to the index of git what

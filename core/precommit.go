@@ -54,6 +54,7 @@ func (h *hook) preCommit(ctx context.Context) error {
 			return err // a revision without the dataset: there is nothing to go with
 		}
 	case StandingAhead:
+		h.sign()
 		if _, err := h.repo.Follow(ctx, FollowOptions{}); err != nil {
 			return err
 		}
@@ -91,6 +92,7 @@ func (h *hook) uncommitted(ctx context.Context, auto bool) error {
 	if at.Commit != "" {
 		message = "data of the git commit after " + at.Commit[:min(12, len(at.Commit))]
 	}
+	h.sign()
 	res, err := h.repo.Commit(ctx, CommitOptions{Message: message, Kind: KindAuto})
 	h.report.Commit = &res
 	return err

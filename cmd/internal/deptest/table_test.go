@@ -33,9 +33,9 @@ var rows = []row{
 	{pkg: "remote/bucket"},
 	{pkg: "remote/bucket/buckettest", may: []string{"remote/bucket"}, help: true},
 	{pkg: "remote/bucket/local", may: []string{"objects", "objects/vfs", "remote/bucket"}},
+	{pkg: "remote/backup", may: []string{"objects/...", "refs", "remote", "remote/bucket"}},
 	{pkg: "remote/backup/parity", may: []string{"objects"}},
 	{pkg: "remote/backup/crypt", may: []string{"objects", "remote/bucket"}},
-	{pkg: "remote/backup", may: []string{"objects/...", "refs", "remote", "remote/bucket"}},
 	{pkg: "remote", may: []string{"objects/...", "refs", "remote/bucket"}},
 
 	{pkg: "core", may: []string{"objects/...", "refs", "remote/...", "core/..."}},
