@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/mlvc/mlvc/core/history"
@@ -162,8 +163,9 @@ func (f *fillingRepo) objects(ctx context.Context) error {
 		f.res.TipOnly = f.res.TipOnly || c.TipOnly
 		commits = append(commits, c.Commit)
 	}
+	commits = slices.DeleteFunc(sortedIDs(commits), objects.ID.IsZero) // of a HEAD on a branch
 	opt := f.copyOptions(PhaseReceive, f.tempPath())
-	if err := f.copy(ctx, sortedIDs(commits), opt); err != nil {
+	if err := f.copy(ctx, commits, opt); err != nil {
 		return err
 	}
 	if err := f.earlier(ctx, sortedIDs(earlier), opt); err != nil {

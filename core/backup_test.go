@@ -1,0 +1,272 @@
+package core_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mlvc/mlvc/core"
+	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/vfs"
+	"github.com/mlvc/mlvc/objects/vfs/faultfs"
+	"github.com/mlvc/mlvc/remote/bucket"
+	"github.com/mlvc/mlvc/remote/bucket/buckettest"
+)
+
+// backups opens what is in a bucket, as a machine that has nothing else.
+func backups[T any](t testing.TB, env core.Env, b bucket.Bucket, fn func(*core.Backups) (T, error)) (T, error) {
+	t.Helper()
+	d := &data{t: t, env: env}
+	shareOpen(d, b)
+	opened, err := core.OpenBackups(t.Context(), d.env, core.BackupPlace{URL: "/place", Cache: fastDir(t)})
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	res, err := fn(opened)
+	return res, errors.Join(err, opened.Close())
+}
+
+func backupCreate(d *data, b bucket.Bucket, opt core.BackupCreateOptions) (core.BackupCreateResult, error) {
+	d.t.Helper()
+	return backups(d.t, d.env, b, func(at *core.Backups) (core.BackupCreateResult, error) {
+		return within(d, func(r *core.Repo) (core.BackupCreateResult, error) { return r.CreateBackup(d.t.Context(), at, opt) })
+	})
+}
+
+func backupRepo(d *data, b bucket.Bucket) (core.BackupRepoResult, error) {
+	return backups(d.t, d.env, b, func(at *core.Backups) (core.BackupRepoResult, error) {
+		return at.RestoreRepo(d.t.Context(), core.BackupRepoOptions{Dir: d.root})
+	})
+}
+
+// backupDamage verifies everything at a place.
+func backupDamage(t testing.TB, env core.Env, b bucket.Bucket) (found []core.BackupDamage) {
+	t.Helper()
+	_, err := backups(t, env, b, func(at *core.Backups) (core.BackupVerified, error) {
+		return at.Verify(t.Context(), core.BackupVerifyOptions{}, func(d core.BackupDamage) error {
+			found = append(found, d)
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// Two sets of ten commits bring every one of them back, from the place alone.
+func TestBackupHistory(t *testing.T) {
+	place := buckettest.Memory()
+	d := newDataIn(t, fastDir(t))
+	var commits []objects.ID
+	for i := range 10 {
+		d.edit(i)
+		commits = append(commits, d.commit(core.CommitOptions{}).ID)
+		if i == 3 || i == 9 {
+			res, err := backupCreate(d, place, core.BackupCreateOptions{Kind: objects.Incremental})
+			d.must(err)
+			if i == 9 && res.Base == "" {
+				t.Errorf("the second set: %+v", res)
+			}
+		}
+	}
+	want := d.tree()
+	again := &data{t: t, env: d.env, root: fastDir(t) + "/again"}
+	res, err := backupRepo(again, place)
+	d.must(err)
+	if res.Operations < 10 || len(res.Sets) != 2 {
+		t.Errorf("%+v", res)
+	}
+	if got := again.tree(); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("the files: %v, want %v", got, want)
+	}
+	if v := again.verify(true); v.Damaged != 0 {
+		t.Errorf("%+v", v)
+	}
+	for _, id := range commits {
+		for _, from := range []*data{d, again} {
+			opt := core.CheckoutOptions{Rev: id.String(), Into: filepath.Join(fastDir(t), "into")}
+			if _, err := from.try(opt); err != nil {
+				t.Errorf("commit %v: %v", id, err)
+			}
+		}
+	}
+	if res, err := backupCreate(again, place, core.BackupCreateOptions{Kind: core.KindAuto}); err != nil || !res.Existed {
+		t.Errorf("a backup of what came back: %+v, %v", res, err)
+	}
+}
+
+// A set without the contents of earlier commits says what is missing.
+func TestBackupTipOnly(t *testing.T) {
+	place := buckettest.Memory()
+	d := newDataIn(t, fastDir(t))
+	first := d.save(treeA)
+	d.save(treeB)
+	_, err := backupCreate(d, place, core.BackupCreateOptions{Kind: objects.Full, TipOnly: true})
+	d.must(err)
+	again := &data{t: t, env: d.env, root: fastDir(t) + "/again"}
+	res, err := backupRepo(again, place)
+	d.must(err)
+	again.want(treeB)
+	if !res.TipOnly || len(res.Lacking) != 1 || res.Lacking[0] != first.ID {
+		t.Errorf("%+v", res)
+	}
+}
+
+// backupStart is a repository with a backup, and a commit that has none.
+func backupStart(t *testing.T, place bucket.Bucket) *data {
+	t.Helper()
+	d := newDataIn(t, fastDir(t))
+	d.save(treeA)
+	_, err := backupCreate(d, place, core.BackupCreateOptions{Kind: core.KindAuto})
+	d.must(err)
+	d.save(treeB)
+	return d
+}
+
+// A backup of which any one operation at the place fails harms no earlier set,
+// and the next one ends it.
+func TestBackupCreateFaults(t *testing.T) {
+	shareFaults(t, func(t *testing.T, plan buckettest.Plan) bool {
+		place := buckettest.Memory()
+		d := backupStart(t, place)
+		faulty := buckettest.NewFaulty(place, plan)
+		opt := core.BackupCreateOptions{Kind: core.KindAuto}
+		if _, err := backupCreate(d, faulty, opt); err != nil {
+			if !errors.Is(err, buckettest.ErrFault) {
+				t.Fatalf("%s: %v", faulty.Failed(), err)
+			}
+			if found := backupDamage(t, d.env, place); len(found) > 0 {
+				t.Errorf("%s: %+v", faulty.Failed(), found)
+			}
+			_, err = backupCreate(d, place, opt)
+			d.must(err)
+		}
+		again := &data{t: t, env: d.env, root: fastDir(t) + "/again"}
+		_, err := backupRepo(again, place)
+		d.must(err)
+		again.want(treeB)
+		return faulty.Failed() != ""
+	})
+}
+
+// Bringing a repository back, of which any one operation at the place fails, is
+// ended by the same call.
+func TestBackupRepoFaults(t *testing.T) {
+	shareFaults(t, func(t *testing.T, plan buckettest.Plan) bool {
+		place := buckettest.Memory()
+		d := backupStart(t, place)
+		_, err := backupCreate(d, place, core.BackupCreateOptions{Kind: core.KindAuto})
+		d.must(err)
+		faulty := buckettest.NewFaulty(place, plan)
+		again := &data{t: t, env: d.env, root: fastDir(t) + "/again"}
+		if _, err := backupRepo(again, faulty); err != nil {
+			if !errors.Is(err, buckettest.ErrFault) {
+				t.Fatalf("%s: %v", faulty.Failed(), err)
+			}
+			_, err = backupRepo(again, place)
+			d.must(err)
+		}
+		again.want(treeB)
+		return faulty.Failed() != ""
+	})
+}
+
+// The same with the disk that it comes back to.
+func TestBackupRepoDies(t *testing.T) {
+	place := buckettest.Memory()
+	d := backupStart(t, place)
+	_, err := backupCreate(d, place, core.BackupCreateOptions{Kind: core.KindAuto})
+	d.must(err)
+	first, step := stride(23)
+	for i := first; !t.Failed(); i += step {
+		again := &data{t: t, env: d.env, root: fastDir(t) + "/again"}
+		fsys := faultfs.New(vfs.OS, faultfs.Plan{At: i, Sticky: true})
+		again.env.FS = fsys
+		_, err := backupRepo(again, place)
+		if err == nil && fsys.Failed() == "" {
+			t.Logf("%d operations", i-1)
+			break
+		}
+		again.env.FS = vfs.OS
+		if _, statErr := os.Stat(filepath.Join(again.root, ".mlvc", "restoring")); err != nil || statErr == nil {
+			if _, err := backupRepo(again, place); err != nil {
+				if _, ok := errors.AsType[*core.NotEmptyError](err); !ok || statErr == nil {
+					t.Fatalf("operation %d (%s): %v", i, fsys.Failed(), err)
+				}
+			}
+		}
+		again.want(treeB)
+		if v := again.verify(true); v.Damaged != 0 {
+			t.Errorf("operation %d (%s): %+v", i, fsys.Failed(), v)
+		}
+	}
+}
+
+// rot overwrites the middle of the largest pack at a place, and returns its key.
+func rot(t *testing.T, b bucket.Bucket, n int) string {
+	t.Helper()
+	var largest bucket.Info
+	for info, err := range b.List(t.Context(), "sets/") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(info.Key, ".pack") && info.Size > largest.Size {
+			largest = info
+		}
+	}
+	r, err := b.GetRange(t.Context(), largest.Key, 0, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err = errors.Join(err, r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		text[len(text)/2+i] ^= 0x55
+	}
+	if err := errors.Join(b.Delete(t.Context(), largest.Key), b.PutIfAbsent(t.Context(), largest.Key, bytes.NewReader(text), int64(len(text)))); err != nil {
+		t.Fatal(err)
+	}
+	return largest.Key
+}
+
+// A repair that dies anywhere leaves what the next one ends.
+func TestBackupRepairFaults(t *testing.T) {
+	shareFaults(t, func(t *testing.T, plan buckettest.Plan) bool {
+		place := buckettest.Memory()
+		d := backupStart(t, place)
+		key := rot(t, place, 100)
+		if found := backupDamage(t, d.env, place); len(found) != 1 || found[0].Key != key {
+			t.Fatalf("of %s: %+v", key, found)
+		}
+		faulty := buckettest.NewFaulty(place, plan)
+		repair := func(b bucket.Bucket) (core.BackupRepaired, error) {
+			return backups(t, d.env, b, func(at *core.Backups) (core.BackupRepaired, error) {
+				return at.Repair(t.Context(), nil, core.BackupRepairEach{
+					Healed: func(core.BackupHealed) error { return nil },
+					Left:   func(core.BackupDamage) error { return nil },
+				})
+			})
+		}
+		if _, err := repair(faulty); err != nil && !errors.Is(err, buckettest.ErrFault) {
+			t.Fatalf("%s: %v", faulty.Failed(), err)
+		}
+		res, err := repair(place)
+		d.must(err)
+		if res.Left != 0 {
+			t.Errorf("%s: %+v", faulty.Failed(), res)
+		}
+		if found := backupDamage(t, d.env, place); len(found) > 0 {
+			t.Errorf("%s: %+v", faulty.Failed(), found)
+		}
+		return faulty.Failed() != ""
+	})
+}
