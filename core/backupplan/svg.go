@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"slices"
+	"strings"
 )
 
 // Mark begins every plot, so that one can be told from other files.
@@ -13,10 +14,10 @@ const Mark = "<!-- mlvc backup plan -->\n"
 // The plot has three panels over the commits: what is stored, what a restore
 // reads, and from how many sets. Sizes are in units of the SVG.
 const (
-	plotWidth            = 900
+	plotWidth            = 940
 	panelLeft, panelEnd  = 90, 740
 	panelHeight, between = 220, 70
-	plotTop              = 78
+	plotTop              = 96
 )
 
 // lines are how the strategies are drawn, told apart by dash as well as colour.
@@ -51,7 +52,9 @@ func (p Plan) SVG() []byte {
 	d.printf("%s%s", Mark, plotStyle)
 	d.printf(`<rect width="100%%" height="100%%" class="paper"/>` + "\n")
 	d.text(panelLeft, 28, "title", "Backup strategies over "+d.span())
-	d.text(panelLeft, 50, "soft", "Recommended: "+p.Recommended+". "+sentence(p.Reason))
+	for i, line := range wrapped("Recommended: "+p.Recommended+": "+p.Reason+".", 110) {
+		d.text(panelLeft, float64(50+18*i), "soft", line)
+	}
 	for i, panel := range panels {
 		d.panel(panel, plotTop+24+i*(panelHeight+between))
 	}
@@ -59,11 +62,20 @@ func (p Plan) SVG() []byte {
 	return d.out.Bytes()
 }
 
-func sentence(why string) string {
-	if why == "" {
-		return ""
+// wrapped breaks text into lines of at most width bytes, where it has blanks.
+func wrapped(text string, width int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
 	}
-	return string(bytes.ToUpper([]byte(why[:1]))) + why[1:] + "."
+	return append(lines, line)
 }
 
 // span says what the horizontal axis is.
@@ -101,7 +113,7 @@ func (d *drawing) panels() []panel {
 	all := []panel{
 		{title: "Stored at the destination", of: func(p Point) float64 { return float64(p.Stored) }},
 		{title: "Sets that a restore of the newest needs", of: func(p Point) float64 { return float64(p.Sets) }},
-		{title: "Bytes that a restore of the newest reads", of: func(p Point) float64 { return float64(p.Restore) }},
+		{title: "Bytes that a restore of the newest reads: each once, whatever the strategy", of: func(p Point) float64 { return float64(p.Restore) }},
 	}
 	for i := range all {
 		var least, most []float64 // of each strategy
@@ -128,6 +140,9 @@ func (d *drawing) panel(p panel, top int) {
 		now := d.x(d.p.Commits)
 		d.printf(`<rect x="%.1f" y="%d" width="%.1f" height="%d" class="later"/>`+"\n", now, top, panelEnd-now, panelHeight)
 		d.printf(`<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" class="now"/>`+"\n", now, top, now, top+panelHeight)
+		if panelEnd-now > 60 {
+			d.text(now+6, float64(top+panelHeight-8), "soft", "to come")
+		}
 	}
 	title := p.title
 	if p.axis.log {
