@@ -140,13 +140,19 @@ func (r *Repo) firstParentLine(ctx context.Context, rev string) ([]lineCommit, e
 	return line, nil
 }
 
-// differing says how much one commit of a line has beyond another.
+// differing says how much one commit of a line has beyond another. It remembers
+// what it said: commits to come are asked about by the same few pairs.
 func (r *Repo) differing(ctx context.Context, line []lineCommit) func(full, i int) (int64, error) {
+	known := make(map[[2]int]int64)
 	return func(full, i int) (int64, error) {
-		if full == i {
-			return 0, nil
+		if n, ok := known[[2]int{full, i}]; ok || full == i {
+			return n, nil
 		}
 		d, err := r.summary(ctx, line[full].tree, line[i].tree)
-		return d.AddedBytes + d.ChangedBytes, err
+		if err != nil {
+			return 0, err
+		}
+		known[[2]int{full, i}] = d.AddedBytes + d.ChangedBytes
+		return known[[2]int{full, i}], nil
 	}
 }

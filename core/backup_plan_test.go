@@ -180,7 +180,7 @@ func TestBackupPlanMeasures(t *testing.T) {
 	d.commit(core.CommitOptions{})
 	place := buckettest.Memory()
 	shareOpen(d, place)
-	left := "probe/0123456789abcdef"
+	left := "probe-0123456789abcdef"
 	d.must(place.PutIfAbsent(t.Context(), left, bytes.NewReader([]byte("x")), 1))
 	p, err := planOf(d, core.BackupPlanOptions{Place: "/place"})
 	d.must(err)

@@ -15,7 +15,7 @@ import (
 const probeBytes = 32 << 20
 
 // probePrefix begins the keys of objects that are there only to be measured.
-const probePrefix = "probe/"
+const probePrefix = "probe-"
 
 // planRate finds out the rate of a plan, and says how it is known.
 func (r *Repo) planRate(ctx context.Context, opt BackupPlanOptions) (rate float64, how string, err error) {
