@@ -93,7 +93,9 @@ func (r *Repo) treeBytes(ctx context.Context, line []lineCommit) (int64, error) 
 // getterFunc is an objects.Getter.
 type getterFunc func(ctx context.Context, id objects.ID) (objects.Object, error)
 
-func (g getterFunc) Get(ctx context.Context, id objects.ID) (objects.Object, error) { return g(ctx, id) }
+func (g getterFunc) Get(ctx context.Context, id objects.ID) (objects.Object, error) {
+	return g(ctx, id)
+}
 
 // run adds this part of every commit to all.
 func (w *lineWeighing) run(ctx context.Context, line []lineCommit, all []backupplan.Commit) error {

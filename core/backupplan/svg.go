@@ -106,6 +106,7 @@ func (d *drawing) text(x, y float64, class, text string) {
 type panel struct {
 	title string
 	of    func(Point) float64
+	below bool // not the first
 	axis  axis
 }
 
@@ -116,6 +117,7 @@ func (d *drawing) panels() []panel {
 		{title: "Bytes that a restore of the newest reads: each once, whatever the strategy", of: func(p Point) float64 { return float64(p.Restore) }},
 	}
 	for i := range all {
+		all[i].below = i > 0
 		var least, most []float64 // of each strategy
 		for _, s := range d.p.Strategies {
 			values := make([]float64, 0, len(s.Points))
@@ -140,7 +142,7 @@ func (d *drawing) panel(p panel, top int) {
 		now := d.x(d.p.Commits)
 		d.printf(`<rect x="%.1f" y="%d" width="%.1f" height="%d" class="later"/>`+"\n", now, top, panelEnd-now, panelHeight)
 		d.printf(`<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" class="now"/>`+"\n", now, top, now, top+panelHeight)
-		if panelEnd-now > 60 {
+		if panelEnd-now > 60 && !p.below {
 			d.text(now+6, float64(top+panelHeight-8), "soft", "to come")
 		}
 	}
