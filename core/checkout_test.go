@@ -373,8 +373,8 @@ type sameStatFile struct {
 
 func (f sameStatFile) Stat() (vfs.Stat, error) { return f.stat, nil }
 
-// everyOperation interrupts fn at operation i of the file system, for every i, as if
-// the process had died there, and hands the repository to after.
+// everyOperation interrupts fn at operation i of the file system, for every i
+// of the stride, as if the process had died there, and hands the repository to after.
 func everyOperation(t *testing.T, prepare func(t *testing.T) *data, fn func(*data) error, after func(t *testing.T, d *data, i int, failed string)) {
 	d := prepare(t)
 	count := faultfs.New(vfs.OS, faultfs.Plan{})
@@ -383,11 +383,8 @@ func everyOperation(t *testing.T, prepare func(t *testing.T) *data, fn func(*dat
 		t.Fatal(err)
 	}
 	n := count.Count()
-	step := 1
-	if testing.Short() {
-		step = 7
-	}
-	for i := 1; i <= n; i += step {
+	first, step := stride(2)
+	for i := first; i <= n; i += step {
 		d := prepare(t)
 		faulty := faultfs.New(vfs.OS, faultfs.Plan{At: i, Sticky: true})
 		d.env.FS = faulty
@@ -407,7 +404,7 @@ func everyOperation(t *testing.T, prepare func(t *testing.T) *data, fn func(*dat
 func copyData(t *testing.T, from *data) *data {
 	t.Helper()
 	d := *from
-	d.t, d.root = t, filepath.Join(t.TempDir(), "copy")
+	d.t, d.root = t, filepath.Join(fastDir(t), "copy")
 	if err := os.CopyFS(d.root, os.DirFS(from.root)); err != nil {
 		t.Fatal(err)
 	}
@@ -420,6 +417,7 @@ var (
 )
 
 func TestCheckoutInterrupted(t *testing.T) {
+	t.Parallel()
 	base := newData(t)
 	base.save(sweepA)
 	base.save(sweepB)

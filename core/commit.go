@@ -56,7 +56,7 @@ type CommitResult struct {
 // when it returns nil the commit is durable.
 func (r *Repo) Commit(ctx context.Context, opt CommitOptions) (res CommitResult, err error) {
 	started := r.env.Now()
-	rules, err := readRules(r.env.FS, r.root)
+	rules, err := r.commitRules()
 	if err != nil {
 		return CommitResult{}, err
 	}
@@ -78,6 +78,23 @@ func (r *Repo) Commit(ctx context.Context, opt CommitOptions) (res CommitResult,
 	}
 	res.Took = r.env.Now().Sub(started)
 	return res, err
+}
+
+// commitRules are the rules of what is committed: while paired with git, such
+// that pointers can stand for it.
+func (r *Repo) commitRules() (Rules, error) {
+	rules, err := readRules(r.env.FS, r.root)
+	if err == nil && rules.Away {
+		err = &RulesAwayError{Root: r.root}
+	}
+	if err != nil {
+		return Rules{}, err
+	}
+	if paired, err := r.Paired(); err != nil || !paired {
+		return rules, err
+	}
+	_, err = pointerPlaces(r.env.FS, r.root)
+	return rules, err
 }
 
 func firstError(errs ...error) error {
@@ -223,10 +240,9 @@ func (c *committing) read(ctx context.Context, choice kindChoice) error {
 	}
 	for range maxRounds {
 		moved, err := c.snap.moved(ctx)
-		if err != nil || len(moved) == 0 {
+		if c.moving = moved; err != nil || len(moved) == 0 {
 			return err
 		}
-		c.moving = moved
 		if err := c.snap.record(ctx, c.snap.again(ctx)); err != nil {
 			return err
 		}

@@ -35,9 +35,9 @@ func injected(err error) bool {
 
 // stride returns at which operation a sweep begins and how many it passes
 // over: from another one each time, so that many runs try all. With
-// MLVC_SWEEP=1 it tries every one.
+// MLVC_SWEEP=1 it tries every one, and with MLVC_SWEEP=n every n-th.
 func stride(usual int) (first, step int) {
-	step = usual
+	step = usual * core.UnderRace
 	if s := os.Getenv("MLVC_SWEEP"); s != "" {
 		step, _ = strconv.Atoi(s)
 		step = max(step, 1)

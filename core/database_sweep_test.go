@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -33,11 +34,11 @@ func TestSweepDatabase(t *testing.T) {
 		t.Run(verb, func(t *testing.T) {
 			t.Parallel()
 			d := newDatabaseSweep(t)
-			step := 5
+			step := 5 * UnderRace
 			if os.Getenv("MLVC_SWEEP") != "" {
 				step = 1
 			}
-			for i := 1; ; i += step {
+			for i := 1 + rand.IntN(step); ; i += step {
 				d.edit(i)
 				if !d.try(i, do) {
 					t.Logf("%d calls", i-1)

@@ -34,7 +34,7 @@ func codes(r core.DoctorResult) string {
 
 // fourCommits makes a repository of a few commits with deltas.
 func fourCommits(t *testing.T) *data {
-	d := newData(t)
+	d := newDataIn(t, fastDir(t))
 	table := []byte(noise(5, 700_000))
 	for i := range 4 {
 		table[i*1000] = 'x'
@@ -104,6 +104,7 @@ func firstTable(t *testing.T, d *data) string {
 
 // Whatever happens to the database, every verb goes on.
 func TestDatabaseDamage(t *testing.T) {
+	t.Parallel()
 	for name, damage := range map[string]func(t *testing.T, d *data) error{
 		"gone":       func(_ *testing.T, d *data) error { return os.RemoveAll(d.path("db")) },
 		"cut table":  func(t *testing.T, d *data) error { return os.Truncate(firstTable(t, d), 100) },

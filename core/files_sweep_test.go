@@ -131,7 +131,7 @@ func TestFilesThatMove(t *testing.T) {
 				d.write("dir/file.txt", "file")
 				d.write("still.txt", "still")
 				done := false
-				_, err := d.meddled(core.CommitOptions{Message: name}, func(at, path string) error {
+				res, err := d.meddled(core.CommitOptions{Message: name}, func(at, path string) error {
 					if at == op && path == "moves.bin" && !done {
 						done = true
 						move(d)
@@ -140,6 +140,11 @@ func TestFilesThatMove(t *testing.T) {
 				})
 				if err != nil || !done {
 					t.Fatal(err, done)
+				}
+				r := d.open()
+				defer r.Close()
+				if c, err := history.Read(t.Context(), r.Store(), res.ID); err != nil || len(c.Moving) > 0 {
+					t.Errorf("it settled, and is marked as moving: %q %v", c.Moving, err)
 				}
 				d.same(name)
 				d.verify(true)
@@ -380,11 +385,12 @@ func TestReadOnlyFolders(t *testing.T) {
 
 // A large file of holes is stored as holes and comes back as them.
 func TestSparse(t *testing.T) {
+	t.Parallel()
 	size := int64(5 << 30) // more than 32 bits hold
 	switch {
 	case os.Getenv("MLVC_SWEEP") != "":
 		size = 100 << 30
-	case testing.Short():
+	case testing.Short(), core.UnderRace > 1:
 		size = 1 << 30
 	}
 	d := newData(t)

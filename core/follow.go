@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"slices"
 
 	"github.com/mlvc/mlvc/core/history"
@@ -90,6 +92,7 @@ type following struct {
 	opt     FollowOptions
 	pairing pairing
 	git     *gitPlace
+	branch  string // of git, once it is known
 	res     FollowResult
 }
 
@@ -101,7 +104,11 @@ func (f *following) run(ctx context.Context) error {
 	}
 	if there.file == "" {
 		f.res.State = FollowNone
-		return nil
+		if f.pairing.leaving() {
+			f.pairing.Away = true
+			err = f.writePairing(f.pairing)
+		}
+		return err
 	}
 	if f.git, err = openGit(ctx, f.env, f.root); err != nil {
 		return err
@@ -132,6 +139,21 @@ func (f *following) rewrite(ctx context.Context) error {
 	return nil
 }
 
+// noteRefused notes that the data do not go to a commit, and that it was told.
+func (r *Repo) noteRefused(ctx context.Context, wanted objects.ID) (err error) {
+	s, err := r.beginFollow(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = firstError(err, s.end()) }()
+	p, err := s.readPairing()
+	if err != nil || p == nil {
+		return err
+	}
+	p.Refused = wanted
+	return s.writePairing(*p)
+}
+
 // pointedCommit reads the commit that the pointers name, which is fetched if
 // it is not here.
 func (f *following) pointedCommit(ctx context.Context, there pointed) (objects.Commit, error) {
@@ -139,33 +161,35 @@ func (f *following) pointedCommit(ctx context.Context, there pointed) (objects.C
 	if !errors.Is(err, objects.ErrNotFound) {
 		return c, err
 	}
-	if err := f.fetchPointed(ctx, there); err != nil {
+	asked, err := f.fetchPointed(ctx, there)
+	if err != nil {
 		return objects.Commit{}, err
 	}
 	c, err = f.commit(ctx, there.Commit)
 	if errors.Is(err, objects.ErrNotFound) {
-		err = &UnknownPointerError{File: there.file, Commit: there.Commit, Remote: there.Remote}
+		err = &UnknownPointerError{File: there.file, Commit: there.Commit, Remote: asked}
 	}
 	return c, err
 }
 
-// fetchPointed brings the commit that the pointers name from the remote. Only
-// one of the settings is asked: a pointer comes from others.
-func (f *following) fetchPointed(ctx context.Context, there pointed) error {
+// fetchPointed brings the commit that the pointers name from the remote, and
+// returns which it asked. Only one of the settings is asked: a pointer comes
+// from others.
+func (f *following) fetchPointed(ctx context.Context, there pointed) (asked string, err error) {
 	unknown := &UnknownPointerError{File: there.file, Commit: there.Commit}
 	if taken, err := f.takeFromSibling(ctx, f.git, there.Commit); err != nil || taken {
-		return err
+		return "", err
 	}
 	info, err := f.remote("")
 	if err != nil {
-		return unknown
+		return "", unknown
 	}
 	unknown.Remote = info.URL
 	if _, err := f.fetch(ctx, info, FetchOptions{}); err != nil {
 		unknown.Err = err
-		return unknown
+		return "", unknown
 	}
-	return nil
+	return info.URL, nil
 }
 
 // dropOther takes back following that was interrupted on its way to another
@@ -194,6 +218,9 @@ func (f *following) take(ctx context.Context, there pointed) error {
 	if err != nil {
 		return err
 	}
+	if !attach {
+		f.pairing.Branch = f.branch
+	}
 	moves, err := f.followMoves(ctx, to, there.Commit)
 	if err != nil {
 		return err
@@ -212,7 +239,20 @@ func (f *following) take(ctx context.Context, there pointed) error {
 		}
 		f.res.State = FollowMoved
 	}
+	if f.pairing.Away {
+		if err := f.bringBack(ctx); err != nil {
+			return err
+		}
+	}
 	f.pairing.settle(there.Commit, attach)
+	places, err := pointerPlaces(f.env.FS, f.root)
+	if err != nil {
+		return err
+	}
+	f.pairing.Pointers = nil
+	for _, place := range places {
+		f.pairing.Pointers = append(f.pairing.Pointers, pointerFile(place.track))
+	}
 	return f.writePairing(f.pairing)
 }
 
@@ -239,6 +279,58 @@ func (f *following) goTo(ctx context.Context, to refs.Value, commit objects.ID, 
 	return err
 }
 
+// bringBack writes the files of HEAD that are not there: git had files of its
+// own in their place, and has deleted them. What is there stays as it is.
+func (f *following) bringBack(ctx context.Context) error {
+	missing, err := f.missing(ctx)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	res, err := f.restore(ctx, RestoreOptions{Paths: missing, SkipDamaged: f.opt.SkipDamaged})
+	f.res.State = FollowMoved
+	f.res.Written += res.Written
+	f.res.Bytes += res.Bytes
+	return err
+}
+
+// missing lists the paths of HEAD that are not in the working tree; of a
+// tracked folder that is not there at all, the folder.
+func (f *following) missing(ctx context.Context) ([]string, error) {
+	places, err := pointerPlaces(f.env.FS, f.root)
+	if err != nil {
+		return nil, err
+	}
+	var list, gone []string
+	for _, place := range places {
+		_, err := f.env.FS.Lstat(filepath.Join(f.root, filepath.FromSlash(place.track)))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			gone = append(gone, place.track)
+		case err != nil:
+			return nil, err
+		}
+	}
+	d, err := f.workDiff(ctx, f.head, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	for c, err := range d.changes(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if statusEntry(c).Status != StatusRemoved {
+			continue
+		}
+		if at := slices.IndexFunc(gone, func(track string) bool { return selected([]string{track}, c.Path) }); at < 0 {
+			list = append(list, c.Path)
+		} else if !slices.Contains(list, gone[at]) {
+			list = append(list, gone[at])
+		}
+	}
+	return list, nil
+}
+
 // target is the value that HEAD gets: on git's branch, or on none. attach
 // says that git's branch is not known yet.
 func (f *following) target(ctx context.Context, commit objects.ID) (to refs.Value, attach bool, err error) {
@@ -246,6 +338,7 @@ func (f *following) target(ctx context.Context, commit objects.ID) (to refs.Valu
 	if err != nil {
 		return refs.Value{}, false, err
 	}
+	f.branch = branch
 	if f.opt.Early {
 		at, err := f.git.atHead(ctx, f.root)
 		if err != nil || at.Commit != commit || branch == "" {
@@ -343,43 +436,86 @@ func (s *session) unlessInGit(ctx context.Context, id objects.ID) (objects.ID, e
 }
 
 // attachHead puts HEAD on git's branch where the data followed while git was
-// still at work. Files stay as they are. What cannot be told is left for the
-// next look.
+// still at work, or where git's branch was renamed. Files stay as they are.
+// What cannot be told is left for the next look.
 func (s *session) attachHead(ctx context.Context) error {
 	p, err := s.readPairing()
-	if err != nil || p == nil || !p.Attach {
+	if err != nil || p == nil {
 		return err
 	}
-	if s.head.Branch != "" || s.head.Commit != p.Seen {
+	if p.Attach && (s.head.Branch != "" || s.head.Commit != p.Seen) {
 		p.Attach = false // HEAD has been taken elsewhere since
 		return s.writePairing(*p)
 	}
-	there, err := s.readPointers()
-	if err != nil || there.Commit != p.Seen {
-		return nil // git is in the middle of something
-	}
-	git, err := openGit(ctx, s.env, s.root)
-	if err != nil {
+	git, branch := s.toAttach(ctx, *p)
+	if git == nil {
 		return nil
 	}
 	defer git.close()
-	branch, err := git.branch(ctx)
-	if err != nil || branch == "" {
-		return err
+	there, err := s.readPointers()
+	if err != nil || there.Commit != p.Seen || s.head.Commit != p.Seen {
+		return nil // git is in the middle of something
 	}
+	if s.head.Commit.IsZero() {
+		if err := s.joinUnborn(ctx, branch); err != nil {
+			return err
+		}
+		p.Branch = branch
+		return s.writePairing(*p)
+	}
+	return s.attachTo(ctx, git, *p, branch)
+}
+
+// toAttach returns git and its branch if HEAD is to be put there; nil: it is
+// not, or that cannot be told. The caller closes git.
+func (r *Repo) toAttach(ctx context.Context, p pairing) (*gitPlace, string) {
+	git, err := openGit(ctx, r.env, r.root)
+	if err != nil {
+		return nil, ""
+	}
+	branch, err := git.branch(ctx)
+	if err != nil || branch == "" || !p.Attach && branch == p.Branch {
+		git.close()
+		return nil, ""
+	}
+	return git, branch
+}
+
+// attachTo puts HEAD on a branch of git's, at the commit that was seen.
+func (s *session) attachTo(ctx context.Context, git *gitPlace, p pairing, branch string) error {
 	to, _, err := s.headOf(ctx, branch, p.Seen)
 	if err != nil {
 		return err
 	}
-	moves, err := s.followMoves(ctx, to, p.Seen)
+	moves, err := s.attachMoves(ctx, git, p, to)
 	if err != nil {
 		return err
 	}
 	s.quietPointers = true
 	defer func() { s.quietPointers = false }()
-	if err := s.move(ctx, refs.Op{Moves: moves, Reason: "follow git to " + branch}); err != nil {
-		return err
+	if len(moves) > 0 {
+		if err := s.move(ctx, refs.Op{Moves: moves, Reason: "follow git to " + branch}); err != nil {
+			return err
+		}
 	}
-	p.Attach = false
-	return s.writePairing(*p)
+	p.Attach, p.Branch = false, branch
+	return s.writePairing(p)
+}
+
+// attachMoves are those of followMoves to the commit that was seen. A branch
+// that git has renamed is taken along.
+func (s *session) attachMoves(ctx context.Context, git *gitPlace, p pairing, to refs.Value) ([]refs.Move, error) {
+	moves, err := s.followMoves(ctx, to, p.Seen)
+	if err != nil || p.Attach || p.Branch == "" || to.Branch == "" {
+		return moves, err
+	}
+	old := refs.Branch(p.Branch)
+	if old == to.Branch || old.Validate() != nil || git.hasBranch(ctx, p.Branch) {
+		return moves, nil
+	}
+	there, err := s.view.Get(ctx, old)
+	if err == nil && there == (refs.Value{Commit: p.Seen}) {
+		moves = append(moves, refs.Move{Name: old, Old: there})
+	}
+	return moves, err
 }

@@ -14,6 +14,7 @@ import (
 // Whatever operation of gc fails, the repository verifies and the run after it
 // ends the work.
 func TestGCInterrupted(t *testing.T) {
+	t.Parallel()
 	d := fourCommits(t)
 	d.config("gc.keep_days", "0")
 	d.write("loose", noise(77, 400_000))
@@ -25,13 +26,10 @@ func TestGCInterrupted(t *testing.T) {
 	if err := os.Remove(filepath.Join(d.root, "loose")); err != nil {
 		t.Fatal(err)
 	}
-	points := 12
-	if testing.Short() {
-		points = 4
-	}
 	for _, plan := range []faultfs.Plan{{Kind: faultfs.EIO}, {Kind: faultfs.ShortWrite, Sticky: true}} {
 		total := collectWith(t, d, faultfs.Plan{})
-		for plan.At = 1; plan.At <= total; plan.At += max(1, total/points) {
+		first, step := stride(max(1, total/12))
+		for plan.At = first; plan.At <= total; plan.At += step {
 			collectWith(t, d, plan)
 		}
 	}
@@ -40,7 +38,7 @@ func TestGCInterrupted(t *testing.T) {
 // collectWith runs gc on a copy with a failing disk, and then with a sound one.
 func collectWith(t *testing.T, from *data, plan faultfs.Plan) int {
 	t.Helper()
-	d := &data{t: t, root: filepath.Join(t.TempDir(), "copy"), env: from.env}
+	d := &data{t: t, root: filepath.Join(fastDir(t), "copy"), env: from.env}
 	if err := os.CopyFS(d.root, os.DirFS(from.root)); err != nil {
 		t.Fatal(err)
 	}
@@ -67,6 +65,7 @@ func collectWith(t *testing.T, from *data, plan faultfs.Plan) int {
 
 // gc beside readers that are never stopped: what they read stays whole.
 func TestGCBesideReaders(t *testing.T) {
+	t.Parallel()
 	d := fourCommits(t)
 	d.config("gc.keep_days", "0")
 	stop := make(chan struct{})

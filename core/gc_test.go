@@ -127,11 +127,12 @@ func TestGCWaitsForReaders(t *testing.T) {
 // Random histories with gc at any time: every commit that is reached reads
 // back as it was.
 func TestGCRandomHistories(t *testing.T) {
-	rounds := 40
+	t.Parallel()
+	rounds := 40 / core.UnderRace
 	if testing.Short() {
-		rounds = 12
+		rounds = min(rounds, 12)
 	}
-	d := newData(t)
+	d := newDataIn(t, fastDir(t))
 	d.config("gc.keep_days", "0")
 	rnd := rand.New(rand.NewPCG(4, 2))
 	table := []byte(noise(9, 900_000))

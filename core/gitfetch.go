@@ -165,6 +165,9 @@ func (d *pointedDataset) fetch(ctx context.Context, env Env, git *gitPlace, opt 
 	if r.root != d.root {
 		return res, &ExistsError{Root: r.root}
 	}
+	if err := r.takeRemote(ctx, d.first); err != nil {
+		return res, err
+	}
 	if len(paths) > 0 {
 		if err := r.wantPart(paths); err != nil {
 			return res, err
@@ -210,6 +213,22 @@ func (d *pointedDataset) make(env Env, git *gitPlace) (bool, error) {
 		return false, fmt.Errorf("make %s: %w", filepath.Join(d.root, Dir), err)
 	}
 	return true, d.makeRules(env)
+}
+
+// takeRemote goes to the remote that the pointer names where nothing has come
+// yet from another, which an earlier pointer named.
+func (r *Repo) takeRemote(ctx context.Context, p pointed) error {
+	op, err := r.operation(ctx)
+	if err != nil || !op.IsZero() || p.Remote == "" || len(r.config.Remotes) != 1 {
+		return err
+	}
+	if old, ok := r.config.Remotes[DefaultRemote]; !ok || old.URL == p.Remote {
+		return nil
+	}
+	if err := checkURL(p.file, p.Remote); err != nil {
+		return err
+	}
+	return r.SetConfig("remote."+DefaultRemote+".url", &p.Remote)
 }
 
 // makeRules writes an mlvc.toml where git has none, so that what is tracked is

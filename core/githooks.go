@@ -13,6 +13,7 @@ import (
 	"github.com/mlvc/mlvc/core/gitpair"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
+	"github.com/mlvc/mlvc/refs"
 )
 
 // HookCall is one call of a hook by git.
@@ -23,6 +24,9 @@ type HookCall struct {
 	// Ask asks the user whether the data of a dataset shall follow now; nil:
 	// nobody is there to be asked.
 	Ask func(dataset string) bool
+	// Who returns in whose name a hook acts. It is asked for only where one
+	// does: most calls find nothing to do.
+	Who func() objects.Signature
 }
 
 // HookReport is what a hook did for one dataset.
@@ -54,7 +58,13 @@ type DatasetError struct {
 	Err     error
 }
 
-func (e *DatasetError) Error() string { return e.Dataset + ": " + e.Err.Error() }
+func (e *DatasetError) Error() string {
+	text := e.Err.Error()
+	if strings.Contains(text, e.Dataset) {
+		return text // it says which by itself
+	}
+	return e.Dataset + ": " + text
+}
 
 func (e *DatasetError) Unwrap() error { return e.Err }
 
@@ -141,6 +151,7 @@ func (h *hook) run(ctx context.Context) (acted bool, err error) {
 		}
 		return true, err
 	case "pre-push":
+		h.sign()
 		return true, h.prePush(ctx)
 	}
 	return false, nil
@@ -171,12 +182,21 @@ const (
 func (h *hook) news(p *pairing) pointerState {
 	there, err := readPointers(h.env.FS, h.root)
 	switch {
+	case err == nil && there.file == "" && p.leaving():
+		return pointerNews
 	case err != nil || there.file == "" || !p.news(there.Commit):
 		return pointerSame
 	case there.Commit == p.Refused:
 		return pointerTold
 	}
 	return pointerNews
+}
+
+// sign says in whose name what comes is done.
+func (h *hook) sign() {
+	if h.call.Who != nil {
+		h.repo.env.Who = h.call.Who()
+	}
 }
 
 // follow lets the data follow, as the settings say.
@@ -191,20 +211,44 @@ func (h *hook) follow(ctx context.Context, early bool) error {
 			return nil // git has left a conflict, and says so itself
 		}
 	case StandingBehind:
-		if follow := h.repo.config.Git.Follow; follow == "off" || follow == "ask" && (h.call.Ask == nil || !h.call.Ask(h.root)) {
-			return &NotFollowedError{Dataset: h.root, Wanted: standing.Wanted}
+		if follow, err := h.mayFollow(standing.Wanted); err != nil {
+			return err
+		} else if !follow {
+			return firstError(h.repo.noteRefused(ctx, standing.Wanted), &NotFollowedError{Dataset: h.root, Wanted: standing.Wanted})
 		}
 	}
+	h.sign()
 	res, err := h.repo.Follow(ctx, FollowOptions{Early: early})
 	h.report.Follow = &res
 	return err
 }
 
+// mayFollow reports whether the data may follow. One command of git calls
+// several hooks, and asks once.
+func (h *hook) mayFollow(wanted objects.ID) (bool, error) {
+	switch h.repo.config.Git.Follow {
+	case "off":
+		return false, nil
+	case "ask":
+		p, err := h.repo.readPairing()
+		if err != nil || p != nil && p.Refused == wanted {
+			return false, err
+		}
+		return h.call.Ask != nil && h.call.Ask(h.root), nil
+	}
+	return true, nil
+}
+
 // postCommit puts HEAD on git's branch, and adds to the index of git what
 // pre-commit could only add to the one of the commit (git commit PATH…).
 func (h *hook) postCommit(ctx context.Context, settled bool) error {
-	if !settled {
-		if err := h.follow(ctx, false); err != nil {
+	if settled {
+		if err := h.repo.attachIfFree(ctx); err != nil {
+			return err
+		}
+	}
+	if elsewhere, err := h.elsewhere(ctx); err != nil || !settled || elsewhere {
+		if err := firstError(err, h.follow(ctx, false)); err != nil {
 			return err
 		}
 	}
@@ -218,20 +262,27 @@ func (h *hook) postCommit(ctx context.Context, settled bool) error {
 	return h.git.stage(ctx, files)
 }
 
+// elsewhere reports whether HEAD is on another branch than git: the data were
+// switched, and now git has committed that.
+func (h *hook) elsewhere(ctx context.Context) (bool, error) {
+	branch, err := h.git.branch(ctx)
+	if err != nil || branch == "" {
+		return false, err
+	}
+	_, _, at, err := h.repo.current(ctx)
+	return at.Branch != refs.Branch(branch) && refs.Branch(branch).Validate() == nil && !at.Commit.IsZero(), err
+}
+
 // pairedFiles are the files of the dataset that git has too: its pointers,
 // mlvc.toml and .mlvcignore, absolute.
 func (r *Repo) pairedFiles() ([]string, error) {
-	rules, err := readRules(r.env.FS, r.root)
-	if err != nil {
-		return nil, err
-	}
-	tracked, err := cleanPaths(rules.Track)
+	places, err := pointerPlaces(r.env.FS, r.root)
 	if err != nil {
 		return nil, err
 	}
 	files := []string{filepath.Join(r.root, RulesFile), filepath.Join(r.root, IgnoreFile)}
-	for _, track := range tracked {
-		files = append(files, pointerName(r.root, track))
+	for _, place := range places {
+		files = append(files, place.name)
 	}
 	var there []string
 	for _, name := range files {

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/mlvc/mlvc/core/gitpair"
 	"github.com/mlvc/mlvc/core/history"
 	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/vfs"
 	"github.com/mlvc/mlvc/refs"
 )
 
@@ -181,7 +183,7 @@ func (m *pointerMerge) merge(ctx context.Context, base objects.ID) (objects.ID, 
 	if err != nil || !made.IsZero() {
 		return made.Commit, err
 	}
-	t := &treeMerge{Repo: m.Repo}
+	t := &treeMerge{Repo: m.Repo, texts: m.mergeTexts}
 	for _, side := range []struct {
 		of   objects.ID
 		tree *objects.ID
@@ -203,6 +205,24 @@ func (m *pointerMerge) merge(ctx context.Context, base objects.ID) (objects.ID, 
 	}
 	m.quietPointers = true
 	return id, m.move(ctx, refs.Op{Moves: []refs.Move{{Name: name, New: refs.Value{Commit: id}}}})
+}
+
+// mergeTexts merges lines as git will merge them in the work tree.
+func (m *pointerMerge) mergeTexts(ctx context.Context, base, ours, theirs []byte) ([]byte, bool, error) {
+	git, err := openGit(ctx, m.env, m.root)
+	if err != nil {
+		return nil, false, err
+	}
+	defer git.close()
+	var names [3]string
+	for i, text := range [][]byte{ours, base, theirs} {
+		names[i] = filepath.Join(m.tempPath(), "lines-"+[]string{"ours", "base", "theirs"}[i])
+		if err := vfs.WriteFile(m.env.FS, names[i], text, 0o666); err != nil {
+			return nil, false, err
+		}
+		defer m.env.FS.Remove(names[i]) //nolint:errcheck // the next run sweeps what is left
+	}
+	return git.MergeLines(ctx, names[0], names[1], names[2])
 }
 
 func (m *pointerMerge) record(ctx context.Context, tree objects.ID) (objects.ID, error) {

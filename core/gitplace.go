@@ -53,6 +53,13 @@ func (g *gitPlace) branch(ctx context.Context) (string, error) {
 	return h.Branch, err
 }
 
+// hasBranch reports whether git has a branch; also where that cannot be told.
+func (g *gitPlace) hasBranch(ctx context.Context, name string) bool {
+	_, err := g.Resolve(ctx, "refs/heads/"+name)
+	var none *gitpair.RevisionError
+	return !errors.As(err, &none)
+}
+
 // rel is a name as git has it.
 func (g *gitPlace) rel(name string) (string, error) {
 	rel, ok := g.Rel(name)

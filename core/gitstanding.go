@@ -64,9 +64,14 @@ func (r *Repo) gitStanding(ctx context.Context) (*Standing, error) {
 // is writing: reading verbs wait for nothing.
 func (r *Repo) attachIfFree(ctx context.Context) error {
 	p, err := r.readPairing()
-	if err != nil || p == nil || !p.Attach {
+	if err != nil || p == nil {
 		return err
 	}
+	git, _ := r.toAttach(ctx, *p)
+	if git == nil {
+		return nil
+	}
+	git.close()
 	quiet := *r
 	quiet.env.Wait, quiet.env.Events = 0, NoEvents{}
 	s, err := quiet.begin(ctx)

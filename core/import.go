@@ -174,7 +174,7 @@ type importing struct {
 	states   map[string]imported
 	known    map[string]imported
 	plain    map[string]bool // git commits that change no pointer: found once
-	start    objects.ID // the tree before any data: mlvc.toml and .mlvcignore
+	start    objects.ID      // the tree before any data: mlvc.toml and .mlvcignore
 	contents *importContents
 	made     []madeCommit
 	gaps     ImportMissingError

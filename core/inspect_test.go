@@ -160,6 +160,7 @@ func drawPath(t *rapid.T) string {
 }
 
 func TestReadingAgainstModel(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t, rt)
 		defer w.r.Close()

@@ -34,6 +34,12 @@ type treeMerge struct {
 	keepBoth           bool
 	forOurs, forTheirs []string
 
+	// texts merges the lines of mlvc.toml and .mlvcignore as git does it, which
+	// has them too; nil: what both sides changed is a conflict. False: it is one
+	// all the same.
+	texts func(ctx context.Context, base, ours, theirs []byte) ([]byte, bool, error)
+	lines map[string][]byte // entries of such files by their paths
+
 	settled   []Conflict
 	unsettled ConflictError
 	choice    map[string]string // path of a conflict → how it is settled
@@ -46,6 +52,7 @@ type treeMerge struct {
 
 func (t *treeMerge) run(ctx context.Context) (objects.ID, error) {
 	t.choice, t.beside, t.extra = make(map[string]string), make(map[string][]byte), make(map[string][]byte)
+	t.lines = make(map[string][]byte)
 	if err := t.findConflicts(ctx); err != nil {
 		return objects.ID{}, err
 	}
@@ -112,12 +119,48 @@ func (t *treeMerge) findConflicts(ctx context.Context) error {
 			return err
 		}
 		if both.a != nil && both.b != nil && !sameEntry(both.a.New, both.b.New) {
+			if merged, err := t.mergeLines(ctx, *both.a, *both.b); err != nil {
+				return err
+			} else if merged {
+				continue
+			}
 			t.settle(Conflict{Path: both.key, Ours: did(*both.a), Theirs: did(*both.b)})
 		}
 		t.look(&open, both.a, true)
 		t.look(&open, both.b, false)
 	}
 	return nil
+}
+
+// mergeLines merges a file that git has as well; false: that cannot be done.
+func (t *treeMerge) mergeLines(ctx context.Context, ours, theirs worktree.Change) (bool, error) {
+	if t.texts == nil || ours.Path != RulesFile && ours.Path != IgnoreFile || ours.New == nil || theirs.New == nil {
+		return false, nil
+	}
+	var texts [3][]byte
+	for i, e := range []*objects.Entry{ours.Old, ours.New, theirs.New} {
+		if e == nil {
+			continue // both added it
+		}
+		if e.Mode != ours.New.Mode || e.Size > objects.SingleChunk {
+			return false, nil
+		}
+		o, err := t.store.Get(ctx, e.Content)
+		if err != nil {
+			return false, err
+		}
+		texts[i] = o.Data
+	}
+	text, clean, err := t.texts(ctx, texts[0], texts[1], texts[2])
+	if err != nil || !clean {
+		return false, err
+	}
+	entry := objects.Entry{Mode: ours.New.Mode, Size: int64(len(text))}
+	if entry.Content, err = t.store.Put(ctx, objects.Object{Kind: objects.KindChunk, Data: text}); err != nil {
+		return false, err
+	}
+	t.choice[ours.Path], t.lines[ours.Path] = "lines", entry.Append(nil)
+	return true, nil
 }
 
 // look finds the clashes of what one side has anew.
@@ -232,6 +275,8 @@ func (t *treeMerge) resolve(c prolly.Conflict) ([]byte, error) {
 		return c.Ours, nil
 	case "theirs":
 		return c.Theirs, nil
+	case "lines":
+		return t.lines[string(c.Key)], nil
 	case "both":
 		t.beside[string(c.Key)] = bytes.Clone(c.Theirs)
 		return c.Ours, nil

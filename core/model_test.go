@@ -27,7 +27,7 @@ import (
 // status says. MLVC_MODEL says how many histories, MLVC_SEED where to begin.
 func TestModel(t *testing.T) {
 	histories, steps := 4, 80
-	if testing.Short() {
+	if testing.Short() || core.UnderRace > 1 {
 		histories = 1
 	}
 	if n, err := strconv.Atoi(os.Getenv("MLVC_MODEL")); err == nil {

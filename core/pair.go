@@ -121,6 +121,9 @@ func (r *Repo) setGitConfig(opt PairOptions) error {
 // paired.
 func (r *Repo) install(ctx context.Context, git *gitPlace, hook string, shared bool) (gitpair.Pairing, error) {
 	rules, err := readRules(r.env.FS, r.root)
+	if err == nil && rules.Away {
+		err = &RulesAwayError{Root: r.root}
+	}
 	if err != nil {
 		return gitpair.Pairing{}, err
 	}
@@ -167,7 +170,7 @@ func (r *Repo) pairHead(ctx context.Context, git *gitPlace, res *PairResult) (er
 	if there.file != "" && there.Commit != s.head.Commit && there.Commit != p.Seen {
 		return &PairedElsewhereError{File: there.file, Pointer: there.Commit, Head: s.head.Commit}
 	}
-	if err := s.joinBranch(ctx, git); err != nil {
+	if p.Branch, err = s.joinBranch(ctx, git); err != nil {
 		return err
 	}
 	res.Head, res.Branch = s.head.Commit, s.head.Branch.Short()
@@ -179,25 +182,25 @@ func (r *Repo) pairHead(ctx context.Context, git *gitPlace, res *PairResult) (er
 	return s.toAdd(git, res)
 }
 
-// joinBranch puts HEAD on git's branch; files stay.
-func (s *session) joinBranch(ctx context.Context, git *gitPlace) error {
+// joinBranch puts HEAD on git's branch, and returns it; files stay.
+func (s *session) joinBranch(ctx context.Context, git *gitPlace) (string, error) {
 	branch, err := git.branch(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if s.head.Commit.IsZero() {
-		return s.joinUnborn(ctx, branch)
+		return branch, s.joinUnborn(ctx, branch)
 	}
 	to, _, err := s.headOf(ctx, branch, s.head.Commit)
 	if err != nil {
-		return err
+		return "", err
 	}
 	moves, err := s.followMoves(ctx, to, s.head.Commit)
 	if err != nil || len(moves) == 0 {
-		return err
+		return branch, err
 	}
 	s.quietPointers = true
-	return s.move(ctx, refs.Op{Moves: moves})
+	return branch, s.move(ctx, refs.Op{Moves: moves})
 }
 
 // joinUnborn puts a HEAD without a commit on git's branch, for the first

@@ -29,6 +29,13 @@ type pairing struct {
 	// Attach says that the data followed while git was still at work, so that
 	// HEAD is detached and goes to git's branch when that is known.
 	Attach bool `json:"attach,omitempty"`
+	// Away says that git was at a revision without pointers. If git has files of
+	// the data itself there, it deletes them on the way back: what is missing
+	// then is brought back.
+	Away bool `json:"away,omitempty"`
+	// Branch is the branch of git that HEAD was put on last; empty: on none.
+	// Where git's is another now without a checkout, it was renamed.
+	Branch string `json:"branch,omitempty"`
 	// Pointers are the pointer files that stand for the dataset, relative to
 	// the root: what is no longer tracked loses its own.
 	Pointers []string `json:"pointers,omitempty"`
@@ -98,10 +105,14 @@ func (p pairing) leftBehind(pointer, head objects.ID) bool {
 
 // settle notes that pointers, HEAD and files agree.
 func (p *pairing) settle(commit objects.ID, attach bool) {
-	p.Seen, p.Going, p.Refused, p.Attach = commit, objects.ID{}, objects.ID{}, attach
+	p.Seen, p.Going, p.Refused, p.Attach, p.Away = commit, objects.ID{}, objects.ID{}, attach, false
 }
 
 // news reports whether a pointer names anything that is not settled yet.
 func (p pairing) news(pointer objects.ID) bool {
-	return pointer != p.Seen || !p.Going.IsZero() || !p.Refused.IsZero()
+	return pointer != p.Seen || !p.Going.IsZero() || !p.Refused.IsZero() || p.Away
 }
+
+// leaving reports whether git has gone to a revision without pointers, and it
+// is not noted yet.
+func (p pairing) leaving() bool { return !p.Away && !p.Seen.IsZero() }

@@ -27,7 +27,7 @@ import (
 // MLVC_SEED where to begin.
 func TestPartModel(t *testing.T) {
 	histories, steps := 6, 80
-	if testing.Short() {
+	if testing.Short() || core.UnderRace > 1 {
 		histories = 2
 	}
 	if n, err := strconv.Atoi(os.Getenv("MLVC_MODEL")); err == nil {

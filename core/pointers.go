@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/mlvc/mlvc/core/gitpair"
 	"github.com/mlvc/mlvc/core/history"
@@ -69,6 +70,40 @@ func pointerFile(track string) string {
 	return track + gitpair.PointerSuffix
 }
 
+// trackOf is the tracked path that a pointer stands for.
+func trackOf(file string) string {
+	if file == gitpair.PointerSuffix {
+		return "."
+	}
+	return strings.TrimSuffix(file, gitpair.PointerSuffix)
+}
+
+// pointerPlace is where the pointer of a tracked path lies.
+type pointerPlace struct{ track, name string }
+
+// pointerPlaces are those of what the working mlvc.toml tracks. A dataset that
+// is all of a git work tree has none: beside it is not git's.
+func pointerPlaces(fsys vfs.FS, root string) ([]pointerPlace, error) {
+	rules, err := readRules(fsys, root)
+	if err != nil {
+		return nil, err
+	}
+	tracked, err := cleanPaths(rules.Track)
+	if err != nil {
+		return nil, err
+	}
+	var list []pointerPlace
+	for _, track := range tracked {
+		if track == "." {
+			if _, err := fsys.Lstat(filepath.Join(root, ".git")); !errors.Is(err, fs.ErrNotExist) {
+				return nil, firstError(err, &gitpair.WholeTreeError{})
+			}
+		}
+		list = append(list, pointerPlace{track, pointerName(root, track)})
+	}
+	return list, nil
+}
+
 // pointerName is where a pointer lies. That of a dataset that is its whole
 // folder lies beside the folder.
 func pointerName(root, track string) string {
@@ -89,17 +124,13 @@ func (r *Repo) readPointers() (pointed, error) { return readPointers(r.env.FS, r
 // readPointers reads the pointers of the tracked paths. Pointers that are not
 // there say nothing; it fails where they do not say one thing.
 func readPointers(fsys vfs.FS, root string) (pointed, error) {
-	rules, err := readRules(fsys, root)
-	if err != nil {
-		return pointed{}, err
-	}
-	tracked, err := cleanPaths(rules.Track)
+	places, err := pointerPlaces(fsys, root)
 	if err != nil {
 		return pointed{}, err
 	}
 	var found pointed
-	for _, track := range tracked {
-		name := pointerName(root, track)
+	for _, place := range places {
+		name := place.name
 		text, err := vfs.ReadFile(fsys, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -245,28 +276,24 @@ func (s *session) writePointers(ctx context.Context, p pairing) error {
 	if err != nil {
 		return err
 	}
-	rules, err := readRules(s.env.FS, s.root)
-	if err != nil {
-		return err
-	}
-	tracked, err := cleanPaths(rules.Track)
+	places, err := pointerPlaces(s.env.FS, s.root)
 	if err != nil {
 		return err
 	}
 	url := s.pointerRemote()
-	if there, err := s.readPointers(); err == nil {
+	if there, err := s.readPointers(); err == nil && there.Remote != s.forgotten {
 		url = orElse(url, there.Remote)
 	}
 	var files []string
-	for _, track := range tracked {
-		text, err := pointerTo(track, s.head.Commit, c, url).Format()
+	for _, place := range places {
+		text, err := pointerTo(place.track, s.head.Commit, c, url).Format()
 		if err != nil {
 			return err
 		}
-		if err := s.writePointer(pointerName(s.root, track), text); err != nil {
+		if err := s.writePointer(place.name, text); err != nil {
 			return err
 		}
-		files = append(files, pointerFile(track))
+		files = append(files, pointerFile(place.track))
 	}
 	if err := s.dropPointers(p.Pointers, files); err != nil {
 		return err

@@ -2,7 +2,9 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/mlvc/mlvc/objects"
@@ -14,6 +16,7 @@ type StagedError struct {
 	Files []string // relative to git's root
 	Head  objects.ID
 	Why   string
+	Gone  bool // a pointer is not in the work tree either
 }
 
 func (e *StagedError) Error() string {
@@ -45,7 +48,13 @@ func (h *hook) preCommit(ctx context.Context) error {
 		return &PendingError{Wanted: standing.Wanted, Head: standing.Head}
 	case StandingUnreadable:
 		return standing.err
+	case StandingNone:
+		rules, err := readRules(h.env.FS, h.root)
+		if err != nil || rules.Away {
+			return err // a revision without the dataset: there is nothing to go with
+		}
 	case StandingAhead:
+		h.sign()
 		if _, err := h.repo.Follow(ctx, FollowOptions{}); err != nil {
 			return err
 		}
@@ -67,18 +76,23 @@ func (h *hook) uncommitted(ctx context.Context, auto bool) error {
 		return err
 	}
 	if !auto {
-		h.report.Note = fmt.Sprintf(`%s of the data in no commit yet ("mlvc commit" records them)`,
-			count(int(st.Changes.Added+st.Changes.Changed+st.Changes.Removed), "change is", "changes are"))
+		h.report.Note = fmt.Sprintf(`%s in no commit yet ("mlvc commit" makes one)`,
+			count(int(st.Changes.Added+st.Changes.Changed+st.Changes.Removed), "change of the data is", "changes of the data are"))
 		return nil
 	}
 	at, err := h.git.Head(ctx)
 	if err != nil {
 		return err
 	}
+	// git has looked before whether there is anything to commit.
+	if dirty, err := h.git.Dirty(ctx); err == nil && len(dirty) == 0 {
+		h.report.Note = `the pointer is added only now: if git says that there is nothing to commit, call it once more`
+	}
 	message := "data of the first git commit"
 	if at.Commit != "" {
 		message = "data of the git commit after " + at.Commit[:min(12, len(at.Commit))]
 	}
+	h.sign()
 	res, err := h.repo.Commit(ctx, CommitOptions{Message: message, Kind: KindAuto})
 	h.report.Commit = &res
 	return err
@@ -115,11 +129,7 @@ func staged(e *StagedError, err error) error {
 // staged says what in the index does not go with HEAD of the data; nil: all
 // does.
 func (h *hook) staged(ctx context.Context, head head) (*StagedError, error) {
-	rules, err := readRules(h.env.FS, h.root)
-	if err != nil {
-		return nil, err
-	}
-	tracked, err := cleanPaths(rules.Track)
+	places, err := pointerPlaces(h.env.FS, h.root)
 	if err != nil {
 		return nil, err
 	}
@@ -128,14 +138,19 @@ func (h *hook) staged(ctx context.Context, head head) (*StagedError, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, track := range tracked {
-		name, err := h.git.rel(pointerName(h.root, track))
+	for _, place := range places {
+		name, err := h.git.rel(place.name)
 		if err != nil {
 			return nil, err
 		}
 		p, ok := pointers[name]
 		switch {
 		case !ok:
+			if _, err := h.env.FS.Lstat(place.name); errors.Is(err, fs.ErrNotExist) {
+				e.Gone = true
+				e.add(name, name+" is missing")
+				continue
+			}
 			e.add(name, name+" is not added")
 		case p.Err != nil:
 			return nil, p.Err

@@ -219,11 +219,16 @@ func (r *Repo) RemoveRemote(ctx context.Context, name string) (info RemoteInfo, 
 			return info, err
 		}
 	}
-	return info, r.editConfig("remote."+name, func(tree map[string]any) {
+	err = r.editConfig("remote."+name, func(tree map[string]any) {
 		if remotes, ok := tree["remote"].(map[string]any); ok {
 			delete(remotes, name)
 		}
 	})
+	if err == nil {
+		s.forgotten = info.URL
+		s.renewPointers(ctx)
+	}
+	return info, err
 }
 
 // RemoteNeededError refuses to forget a remote that has contents which are

@@ -113,7 +113,7 @@ func (r *Repo) reproduced(ctx context.Context, git *gitPlace, rev string) (objec
 		if err != nil {
 			return objects.ID{}, "", err
 		}
-		id, err := git.pointedAt(ctx, r.root, hash)
+		id, err := r.dataAt(ctx, git, hash)
 		return id, hash, err
 	}
 	t, err := r.resolveModelOr(ctx, rev)
@@ -124,11 +124,17 @@ func (r *Repo) reproduced(ctx context.Context, git *gitPlace, rev string) (objec
 	if err != nil {
 		return objects.ID{}, "", err
 	}
-	hash, ok := history.FirstNaming(t)
-	if !ok {
-		err = &NoGitRevisionError{Commit: t}
+	if hash, ok := history.FirstNaming(t); ok {
+		return t, hash, nil
 	}
-	return t, hash, err
+	c, err := r.commit(ctx, t)
+	if err != nil {
+		return t, "", err
+	}
+	if hash, ok := importedFor(c); ok {
+		return t, hash, nil
+	}
+	return t, "", &NoGitRevisionError{Commit: t}
 }
 
 // resolveModelOr finds the commit of a revision; a word that is a model too is

@@ -81,7 +81,7 @@ func (r *Repo) resolveOutside(ctx context.Context, op objects.ID, spec revision.
 	return value.Commit, err
 }
 
-// resolveGit finds the commit that the pointer of a git revision names.
+// resolveGit finds the commit whose data go with a git revision.
 func (r *Repo) resolveGit(ctx context.Context, rev string) (objects.ID, error) {
 	git, err := openGit(ctx, r.env, r.root)
 	if err != nil {
@@ -92,7 +92,7 @@ func (r *Repo) resolveGit(ctx context.Context, rev string) (objects.ID, error) {
 	if err != nil {
 		return objects.ID{}, err
 	}
-	id, err := git.pointedAt(ctx, r.root, hash)
+	id, err := r.dataAt(ctx, git, hash)
 	if err != nil {
 		return objects.ID{}, err
 	}

@@ -25,6 +25,17 @@ type Rules struct {
 	// repository's root; "." is everything.
 	Track []string  `toml:"track"`
 	Kinds KindRules `toml:"kinds"`
+	// Away: there is no mlvc.toml, in a dataset that is paired with git. Git
+	// has taken it away with its revision, and Track is what was tracked last.
+	Away bool `toml:"-"`
+}
+
+// RulesAwayError refuses what would read an mlvc.toml that is not there as
+// one that says nothing: everything in the folder would become data.
+type RulesAwayError struct{ Root string }
+
+func (e *RulesAwayError) Error() string {
+	return fmt.Sprintf("there is no %s in %s: the revision that git has checked out has no dataset", RulesFile, e.Root)
 }
 
 // KindRules are the limits by which `--type auto` decides.
@@ -103,14 +114,29 @@ func rulesError(err error) error {
 // Rules reads the working mlvc.toml.
 func (r *Repo) Rules() (Rules, error) { return readRules(r.env.FS, r.root) }
 
-// readRules reads the working mlvc.toml; one that is not there says nothing.
+// readRules reads the working mlvc.toml; one that is not there says nothing,
+// or, where git took it away, what was tracked before.
 func readRules(fsys vfs.FS, root string) (Rules, error) {
 	text, err := vfs.ReadFile(fsys, filepath.Join(root, RulesFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return DefaultRules(), nil
+		return rulesWithout(fsys, root)
 	}
 	if err != nil {
 		return Rules{}, err
 	}
 	return ParseRules(text)
+}
+
+// rulesWithout are the rules where there is no mlvc.toml.
+func rulesWithout(fsys vfs.FS, root string) (Rules, error) {
+	rules := DefaultRules()
+	p, err := readPairing(fsys, filepath.Join(root, Dir))
+	if err != nil || p == nil {
+		return rules, err
+	}
+	rules.Track, rules.Away = nil, true
+	for _, file := range p.Pointers {
+		rules.Track = append(rules.Track, trackOf(file))
+	}
+	return rules, nil
 }

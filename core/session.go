@@ -31,6 +31,8 @@ type session struct {
 
 	pointers []string // pointer files that were written
 	settles  bool     // what is being made settles a merge that git could not
+	// forgotten is the URL of a remote that pointers name no longer.
+	forgotten string
 	// quietPointers: names move to where the pointers are, which stay.
 	quietPointers bool
 }

@@ -51,18 +51,21 @@ func shareStart(t *testing.T, b bucket.Bucket) *data {
 // shareFaults runs a test for every operation and way that it can fail, until
 // one is not reached.
 func shareFaults(t *testing.T, try func(t *testing.T, plan buckettest.Plan) (reached bool)) {
-	first, step := stride(4)
 	for _, plan := range []buckettest.Plan{
 		{Kind: buckettest.Before}, {Kind: buckettest.After}, {Kind: buckettest.Midway, Bytes: 9}, {Kind: buckettest.After, Sticky: true},
 	} {
-		for i := first; ; i += step {
-			plan.At = i
-			reached := true
-			t.Run(fmt.Sprintf("%v at %d", plan.Kind, i), func(t *testing.T) { reached = try(t, plan) })
-			if !reached || t.Failed() {
-				break
+		t.Run(fmt.Sprintf("kind %v, sticky %v", plan.Kind, plan.Sticky), func(t *testing.T) {
+			t.Parallel()
+			first, step := stride(3)
+			for i := first; ; i += step {
+				plan.At = i
+				reached := true
+				t.Run(fmt.Sprintf("at %d", i), func(t *testing.T) { reached = try(t, plan) })
+				if !reached || t.Failed() {
+					break
+				}
 			}
-		}
+		})
 	}
 }
 

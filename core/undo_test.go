@@ -127,8 +127,9 @@ func (w world) copy() world {
 
 // Chains of undo against a model that keeps every state.
 func TestUndoModel(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		d := newData(t)
+		d := newDataIn(t, fastDir(t))
 		d.save(files{"keep": "k"})
 		trees := map[objects.ID]files{}
 		state := world{branches: map[string]objects.ID{}, branch: "main", files: files{"keep": "k"}}

@@ -44,33 +44,33 @@ type adding struct {
 // AddPack implements Endpoint. When it returns nil the pack is durable in the
 // bucket; Publish makes it visible to others. It fails with ErrDropped for a
 // pack that is Dropped. A pack that the bucket has is not sent again.
-func (d *Depot) AddPack(ctx context.Context, id objects.ID, name string, temporary bool) error {
-	d.mu.RLock()
-	_, known := d.packs[id]
-	known = known || d.adding.known[id]
-	gone := d.current.isDropped(id)
-	d.mu.RUnlock()
+func (l *Shelf) AddPack(ctx context.Context, id objects.ID, name string, temporary bool) error {
+	l.mu.RLock()
+	_, known := l.packs[id]
+	known = known || l.adding.known[id]
+	gone := l.gone != nil && l.gone(id)
+	l.mu.RUnlock()
 	if gone {
 		return fmt.Errorf("pack %s: %w", id, ErrDropped)
 	}
 	if !known {
-		x, err := d.send(ctx, id, name)
+		x, err := l.send(ctx, id, name)
 		if err != nil {
 			return err
 		}
-		if err := d.add(ctx, x); err != nil {
+		if err := l.add(ctx, x); err != nil {
 			return err
 		}
 	}
 	if temporary {
-		return removeFile(d.opt.FS, name)
+		return removeFile(l.opt.FS, name)
 	}
 	return nil
 }
 
 // send puts a pack into the bucket and returns its footer.
-func (d *Depot) send(ctx context.Context, id objects.ID, name string) (*pack.Index, error) {
-	f, err := d.opt.FS.Open(name)
+func (l *Shelf) send(ctx context.Context, id objects.ID, name string) (*pack.Index, error) {
+	f, err := l.opt.FS.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("send pack: %w", err)
 	}
@@ -83,56 +83,60 @@ func (d *Depot) send(ctx context.Context, id objects.ID, name string) (*pack.Ind
 	if err != nil {
 		return nil, fmt.Errorf("send pack %s: %w", id, err)
 	}
-	size, arrived, err := d.hasArrived(ctx, id)
+	size, arrived, err := l.hasArrived(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if !arrived {
-		return x, d.put(ctx, packKey(id), f, stat.Size)
+	key := PackKey(l.opt.Folder, id)
+	switch {
+	case !arrived:
+		err = l.put(ctx, key, f, stat.Size)
+	case size != stat.Size:
+		err = l.cache.failed(key, corrupt("it has %d bytes, the pack of that name %d", size, stat.Size))
 	}
-	if size != stat.Size {
-		return nil, d.cache.failed(packKey(id), corrupt("it has %d bytes, the pack of that name %d", size, stat.Size))
+	if err == nil && l.opt.Added != nil {
+		err = l.opt.Added(ctx, PackInfo{ID: id, Type: x.Type, Size: x.Size, Count: x.Count, Bases: x.Bases}, f)
 	}
-	return x, nil
+	return x, err
 }
 
 // hasArrived reports whether an earlier push has left the pack in the bucket.
 // It asks once for all packs, and only when there is much to send.
-func (d *Depot) hasArrived(ctx context.Context, id objects.ID) (int64, bool, error) {
-	d.mu.Lock()
-	d.adding.sent++
-	few := d.adding.sent <= listAfter
-	d.mu.Unlock()
+func (l *Shelf) hasArrived(ctx context.Context, id objects.ID) (int64, bool, error) {
+	l.mu.Lock()
+	l.adding.sent++
+	few := l.adding.sent <= listAfter && !l.opt.Resumed
+	l.mu.Unlock()
 	if few {
 		return 0, false, nil
 	}
-	d.adding.listing.Lock()
-	defer d.adding.listing.Unlock()
-	if d.adding.arrived == nil {
-		arrived, err := d.listArrived(ctx)
+	l.adding.listing.Lock()
+	defer l.adding.listing.Unlock()
+	if l.adding.arrived == nil {
+		arrived, err := l.listArrived(ctx)
 		if err != nil {
 			return 0, false, err
 		}
-		d.adding.arrived = arrived
+		l.adding.arrived = arrived
 	}
-	size, ok := d.adding.arrived[id]
+	size, ok := l.adding.arrived[id]
 	return size, ok, nil
 }
 
 // listArrived lists the packs of the bucket that no segment lists.
-func (d *Depot) listArrived(ctx context.Context) (map[objects.ID]int64, error) {
+func (l *Shelf) listArrived(ctx context.Context) (map[objects.ID]int64, error) {
 	arrived := make(map[objects.ID]int64)
-	for info, err := range d.bucket.List(ctx, packsPrefix) {
+	for info, err := range l.bucket.List(ctx, l.opt.Folder) {
 		if err != nil {
-			return nil, d.cache.failed(packsPrefix, err)
+			return nil, l.cache.failed(l.opt.Folder, err)
 		}
-		id, err := objects.ParseID(strings.TrimSuffix(strings.TrimPrefix(info.Key, packsPrefix), packSuffix))
-		if err != nil || packKey(id) != info.Key {
+		id, err := objects.ParseID(strings.TrimSuffix(strings.TrimPrefix(info.Key, l.opt.Folder), packSuffix))
+		if err != nil || PackKey(l.opt.Folder, id) != info.Key {
 			continue
 		}
-		d.mu.RLock()
-		_, known := d.packs[id]
-		d.mu.RUnlock()
+		l.mu.RLock()
+		_, known := l.packs[id]
+		l.mu.RUnlock()
 		if !known {
 			arrived[id] = info.Size
 		}
@@ -142,27 +146,27 @@ func (d *Depot) listArrived(ctx context.Context) (map[objects.ID]int64, error) {
 
 // put makes an object that is named by its bytes. One that is there already
 // has them, if it has as many.
-func (d *Depot) put(ctx context.Context, key string, r io.ReaderAt, size int64) error {
-	err := d.bucket.PutIfAbsent(ctx, key, counted{r, d.cache.progress}, size)
+func (l *Shelf) put(ctx context.Context, key string, r io.ReaderAt, size int64) error {
+	err := l.bucket.PutIfAbsent(ctx, key, counted{r, l.cache.progress}, size)
 	if !errors.Is(err, bucket.ErrExist) {
-		return d.cache.failed(key, err)
+		return l.cache.failed(key, err)
 	}
-	for info, err := range d.bucket.List(ctx, key) {
+	for info, err := range l.bucket.List(ctx, key) {
 		if err != nil {
-			return d.cache.failed(key, err)
+			return l.cache.failed(key, err)
 		}
 		if info.Key == key && info.Size == size {
 			return nil
 		}
 		if info.Key == key {
-			return d.cache.failed(key, corrupt("it has %d bytes, what has that name has %d", info.Size, size))
+			return l.cache.failed(key, corrupt("it has %d bytes, what has that name has %d", info.Size, size))
 		}
 	}
-	return d.cache.failed(key, errors.New("it was there and is gone"))
+	return l.cache.failed(key, errors.New("it was there and is gone"))
 }
 
 // add takes the records of a pack in the bucket.
-func (d *Depot) add(ctx context.Context, x *pack.Index) error {
+func (l *Shelf) add(ctx context.Context, x *pack.Index) error {
 	as := roleMeta
 	if x.Type == pack.TypeData {
 		as = roleData
@@ -171,10 +175,10 @@ func (d *Depot) add(ctx context.Context, x *pack.Index) error {
 	if err != nil {
 		return err
 	}
-	d.mu.Lock()
-	a := &d.adding
+	l.mu.Lock()
+	a := &l.adding
 	if a.known[x.ID] {
-		d.mu.Unlock()
+		l.mu.Unlock()
 		return nil
 	}
 	if a.known == nil {
@@ -186,9 +190,9 @@ func (d *Depot) add(ctx context.Context, x *pack.Index) error {
 	}
 	a.packs, a.records = append(a.packs, p), append(a.records, records...)
 	full := len(a.records) >= maxAdding
-	d.mu.Unlock()
+	l.mu.Unlock()
 	if full {
-		return d.Sync(ctx)
+		return l.Sync(ctx)
 	}
 	return nil
 }
@@ -207,59 +211,59 @@ func listPack(x *pack.Index, as role) (listedPack, []record, error) {
 }
 
 // Sync implements Endpoint: it makes what was added visible to Locate.
-func (d *Depot) Sync(ctx context.Context) error {
-	d.change.Lock()
-	defer d.change.Unlock()
-	return d.sync(ctx)
+func (l *Shelf) Sync(ctx context.Context) error {
+	l.change.Lock()
+	defer l.change.Unlock()
+	return l.sync(ctx)
 }
 
-func (d *Depot) sync(ctx context.Context) error {
+func (l *Shelf) sync(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.adding.packs) == 0 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.adding.packs) == 0 {
 		return nil
 	}
-	s, err := writeSegment(d.opt.FS, d.temp(), d.adding.packs, d.adding.records, objects.ID{})
+	s, err := writeSegment(l.opt.FS, l.temp(), l.adding.packs, l.adding.records, objects.ID{})
 	if err != nil {
 		return err
 	}
-	d.fresh = append(d.fresh, s)
-	d.adding.packs, d.adding.records = nil, nil
-	if len(d.fresh) > maxFresh {
-		if err := d.joinFresh(ctx); err != nil {
+	l.fresh = append(l.fresh, s)
+	l.adding.packs, l.adding.records = nil, nil
+	if len(l.fresh) > maxFresh {
+		if err := l.joinFresh(ctx); err != nil {
 			return err
 		}
 	}
-	d.listPacks()
+	l.listPacks()
 	return nil
 }
 
-// joinFresh makes one segment of all that were added; d.mu is held.
-func (d *Depot) joinFresh(ctx context.Context) error {
-	s, err := mergeSegments(ctx, d.opt.FS, d.temp(), d.fresh, func(objects.ID) bool { return false }, objects.ID{})
+// joinFresh makes one segment of all that were added; l.mu is held.
+func (l *Shelf) joinFresh(ctx context.Context) error {
+	s, err := mergeSegments(ctx, l.opt.FS, l.temp(), l.fresh, func(objects.ID) bool { return false }, objects.ID{})
 	if err != nil {
 		return err
 	}
-	discardSegments(d.opt.FS, d.fresh)
-	d.fresh = []*segment{s}
+	discardSegments(l.opt.FS, l.fresh)
+	l.fresh = []*segment{s}
 	return nil
 }
 
-// forgetFresh forgets what was added before the last sync; d.mu is held.
-func (d *Depot) forgetFresh() {
-	discardSegments(d.opt.FS, d.fresh)
-	d.fresh = nil
-	clear(d.adding.known)
-	for _, p := range d.adding.packs {
-		d.adding.known[p.ID] = true
+// forgetFresh forgets what was added before the last sync; l.mu is held.
+func (l *Shelf) forgetFresh() {
+	discardSegments(l.opt.FS, l.fresh)
+	l.fresh = nil
+	clear(l.adding.known)
+	for _, p := range l.adding.packs {
+		l.adding.known[p.ID] = true
 	}
-	d.listPacks()
+	l.listPacks()
 }
 
-func (d *Depot) temp() string { return vfs.TempName(filepath.Clean(d.opt.Cache)) }
+func (l *Shelf) temp() string { return vfs.TempName(filepath.Clean(l.opt.Cache)) }
 
 // discardSegments closes and removes local segments. What cannot be removed is
 // swept later.
@@ -268,4 +272,13 @@ func discardSegments(fs vfs.FS, segments []*segment) {
 		s.close()
 		removeFile(fs, s.name) //nolint:errcheck // see above
 	}
+}
+
+// putFile sends a local file.
+func (l *Shelf) putFile(ctx context.Context, key, name string, size int64) error {
+	f, err := l.opt.FS.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(l.put(ctx, key, f, size), f.Close())
 }

@@ -64,7 +64,7 @@ const (
 	indexesPrefix = "indexes/"
 )
 
-func openCache(opt DepotOptions, b bucket.Bucket) (*cache, error) {
+func openCache(opt ShelfOptions, b bucket.Bucket) (*cache, error) {
 	c := &cache{
 		fs: opt.FS, dir: opt.Cache, bucket: b, progress: opt.Progress,
 		locks: make(map[objects.ID]*sync.Mutex), verified: make(map[objects.ID]bool), open: make(map[objects.ID]*openPack),
@@ -91,7 +91,7 @@ func (c *cache) packFile(id objects.ID) string {
 	return filepath.Join(c.incoming(), id.String()+packSuffix)
 }
 
-func packKey(id objects.ID) string    { return packsPrefix + id.String() + packSuffix }
+func packKey(id objects.ID) string    { return PackKey(packsPrefix, id) }
 func segmentKey(id objects.ID) string { return indexesPrefix + id.String() + segmentSuffix }
 
 // failed says what an error of the bucket is about.
@@ -103,30 +103,44 @@ func (c *cache) failed(key string, err error) error {
 }
 
 // segment opens an index segment, downloaded and verified if it is not there.
-func (c *cache) segment(ctx context.Context, ref segmentRef) (*segment, error) {
+// folder is where it and its packs lie, empty for those of a depot.
+func (c *cache) segment(ctx context.Context, ref segmentRef, folder string) (*segment, error) {
 	name := c.segmentFile(ref.ID)
 	s, err := openSegment(c.fs, name, ref)
+	if err == nil {
+		s.folder = folder
+	}
 	if err == nil || errors.Is(err, objects.ErrNewer) {
 		return s, err
 	}
-	check := func(temp string) error {
-		s, err := openSegment(c.fs, temp, ref)
+	key := segmentKey(ref.ID)
+	if folder != "" {
+		key = Index{Folder: folder, ID: ref.ID}.Key()
+	}
+	if err := c.download(ctx, key, ref.Size, name, c.checkSegment(ctx, ref)); err != nil {
+		return nil, c.failed(key, err)
+	}
+	if s, err = openSegment(c.fs, name, ref); err == nil {
+		s.folder = folder
+	}
+	return s, err
+}
+
+// checkSegment returns a check of every byte of a file that should be a segment.
+func (c *cache) checkSegment(ctx context.Context, ref segmentRef) func(string) error {
+	return func(name string) error {
+		s, err := openSegment(c.fs, name, ref)
 		if err != nil {
 			return err
 		}
 		defer s.close()
 		return verifySegment(ctx, s)
 	}
-	key := segmentKey(ref.ID)
-	if err := c.download(ctx, key, ref.Size, name, check); err != nil {
-		return nil, c.failed(key, err)
-	}
-	return openSegment(c.fs, name, ref)
 }
 
 // fetch returns the local file of a whole pack, verified; it is downloaded if
 // it is not there.
-func (c *cache) fetch(ctx context.Context, p PackInfo) (string, error) {
+func (c *cache) fetch(ctx context.Context, p listedPack) (string, error) {
 	lock := c.lock(p.ID)
 	lock.Lock()
 	defer lock.Unlock()
@@ -142,14 +156,14 @@ func (c *cache) fetch(ctx context.Context, p PackInfo) (string, error) {
 		_, err = r.Verify(ctx)
 		return errors.Join(err, r.Close())
 	}
-	if c.isThere(name, p, check) {
+	if c.isThere(name, p.PackInfo, check) {
 		return name, nil
 	}
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	if err := c.download(ctx, packKey(p.ID), p.Size, name, check); err != nil {
-		return "", c.failed(packKey(p.ID), err)
+	if err := c.download(ctx, p.key(), p.Size, name, check); err != nil {
+		return "", c.failed(p.key(), err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -285,7 +299,7 @@ func (c *cache) receive(ctx context.Context, w io.Writer, key string, offset, le
 }
 
 // reader returns a reader of a whole pack on the local disk, fetched if needed.
-func (c *cache) reader(ctx context.Context, p PackInfo) (*pack.Reader, func(), error) {
+func (c *cache) reader(ctx context.Context, p listedPack) (*pack.Reader, func(), error) {
 	if o := c.use(p.ID); o != nil {
 		return o.reader, func() { c.release(o) }, nil
 	}

@@ -39,6 +39,8 @@ type CopyOptions struct {
 	Workers int
 	// Progress is told how far the copy is, by one goroutine at a time. It may be nil.
 	Progress func(Progress)
+	// Exact is for CopyContents what Want.Exact is for Copy.
+	Exact bool
 }
 
 // Progress says how far a copy is.
@@ -80,7 +82,7 @@ func Copy(ctx context.Context, dst, src Endpoint, w Want, opt CopyOptions) (Copi
 
 // CopyContents brings the contents of entries that dst lacks, as Copy does.
 func CopyContents(ctx context.Context, dst, src Endpoint, entries iter.Seq2[objects.Entry, error], opt CopyOptions) (Copied, error) {
-	return run(ctx, dst, src, Want{}, opt, func(c *closure) error { return c.entries(ctx, entries) })
+	return run(ctx, dst, src, Want{Exact: opt.Exact}, opt, func(c *closure) error { return c.entries(ctx, entries) })
 }
 
 func run(ctx context.Context, dst, src Endpoint, w Want, opt CopyOptions, look func(*closure) error) (done Copied, err error) {

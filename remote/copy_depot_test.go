@@ -132,6 +132,7 @@ func copyOnlyReached(t testing.TB, b bucket.Bucket, dir string, reach map[object
 }
 
 func TestCopyThroughDepots(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"memory", "folder"} {
 		for seed := range uint64(4) {
 			t.Run(fmt.Sprintf("%s %d", kind, seed), func(t *testing.T) {
@@ -177,6 +178,7 @@ func TestCopyThroughDepots(t *testing.T) {
 // Whatever operation fails, before or after it took effect, the next try
 // completes.
 func TestCopyFaults(t *testing.T) {
+	t.Parallel()
 	h := newCopyHistory(t, 9)
 	for range 3 {
 		h.random()
@@ -212,6 +214,7 @@ func TestCopyFaults(t *testing.T) {
 
 // Many pushes of little leave few packs, and everything is still there.
 func TestCopyTidy(t *testing.T) {
+	t.Parallel()
 	b := buckettest.Memory()
 	h := newCopyHistory(t, 10)
 	data := bytes.Repeat([]byte("a row of the table, and more\n"), 3000)

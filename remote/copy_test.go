@@ -336,6 +336,7 @@ func copyTo(t testing.TB, dst, src remote.Endpoint, w remote.Want, opt remote.Co
 func TestCopyHistories(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
 			h := newCopyHistory(t, seed)
 			exact, fetched := newCopyPlace(t), newCopyPlace(t)
 			var sent []objects.ID
@@ -365,6 +366,7 @@ func TestCopyHistories(t *testing.T) {
 // stored whole: a branch is sent out of packs that also hold another branch's
 // chunks.
 func TestCopyDeltasOfABranch(t *testing.T) {
+	t.Parallel()
 	for _, table := range []string{"birdstrikes.csv", "earthquakes.json", "seattle-weather.csv"} {
 		data, err := os.ReadFile(filepath.Join("..", "testdata", "tables", table))
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 
 // A local disk that fails costs a try, and never what the depot says.
 func TestDepotDiskSweep(t *testing.T) {
+	t.Parallel()
 	for i := 1; ; i++ {
 		if !depotDiskFault(t, faultfs.Plan{At: i, Kind: faultfs.ShortWrite}) {
 			if i < 30 {

@@ -308,6 +308,7 @@ func TestDepotSaysThatAnotherWasFirst(t *testing.T) {
 }
 
 func TestDepotFaultSweep(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []buckettest.Kind{buckettest.Before, buckettest.After, buckettest.Midway} {
 		for _, sticky := range []bool{false, true} {
 			for i := 1; ; i++ {
@@ -377,6 +378,7 @@ func depotFault(t *testing.T, plan buckettest.Plan) bool {
 }
 
 func TestDepotRace(t *testing.T) {
+	t.Parallel()
 	t.Run("caches of their own", func(t *testing.T) { depotRace(t, func() string { return t.TempDir() }) })
 	shared := t.TempDir()
 	t.Run("one cache", func(t *testing.T) { depotRace(t, func() string { return shared }) })

@@ -155,12 +155,3 @@ func (d *Depot) copyNames(ctx context.Context, w *pack.Writer, id objects.ID, pu
 	}
 	return nil
 }
-
-// putFile sends a local file.
-func (d *Depot) putFile(ctx context.Context, key, name string, size int64) error {
-	f, err := d.opt.FS.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.put(ctx, key, f, size), f.Close())
-}

@@ -61,8 +61,11 @@ func (r role) holds(k objects.Kind) bool {
 // listedPack is a pack as a segment lists it.
 type listedPack struct {
 	PackInfo
-	role role
+	role   role
+	folder string // of its key; not part of a segment
 }
+
+func (p listedPack) key() string { return PackKey(p.folder, p.ID) }
 
 // record says where an object lies. Pack is the number of the pack in the
 // table of the segment.
@@ -123,6 +126,7 @@ func pagesSize(records int64) int64 {
 type segment struct {
 	ref       segmentRef
 	name      string
+	folder    string // of its packs, if that is not the shelf's
 	file      vfs.File
 	packs     []listedPack // sorted by ID
 	operation objects.ID   // of the push that wrote it

@@ -94,6 +94,7 @@ func segmentCompare(t *rapid.T, s *segment, want map[objects.ID][]pack.Place) {
 }
 
 func TestSegmentAgainstModel(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		var from []*segment

@@ -32,7 +32,8 @@ func TestScript(t *testing.T) {
 				return err
 			}
 			e.Setenv("TMPDIR", os.TempDir())
-			e.Vars = append(e.Vars, "MLVC_AUTHOR_NAME=Ada", "MLVC_AUTHOR_EMAIL=ada@example.org", "NO_COLOR=1")
+			e.Vars = append(e.Vars, "MLVC_AUTHOR_NAME=Ada", "MLVC_AUTHOR_EMAIL=ada@example.org", "NO_COLOR=1",
+				"GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

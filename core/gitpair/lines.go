@@ -19,6 +19,11 @@ const (
 	attributesFile = ".gitattributes"
 )
 
+// excludeFile says of every revision what to ignore: one from before the
+// pairing has no lines of ours, and "git add -A" there would take `.mlvc` into
+// git, which then deletes it on the way back.
+func (r *Repo) excludeFile() string { return filepath.Join(r.common, "info", "exclude") }
+
 // groupMark begins the line above the lines of one dataset in a block.
 const groupMark = "# dataset "
 
@@ -79,7 +84,7 @@ func attributePattern(name string) string {
 // lines (the file only if mlvc made it and it holds nothing else). It reports
 // whether the file has changed.
 func (r *Repo) setGroup(file, dataset string, lines []string) (bool, error) {
-	name := filepath.Join(r.root, file)
+	name := within(r.root, file)
 	st, err := r.fs.Lstat(name)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
@@ -106,7 +111,7 @@ func (r *Repo) setGroup(file, dataset string, lines []string) (bool, error) {
 		if err := r.fs.Remove(name); err != nil {
 			return false, err
 		}
-		return true, r.fs.SyncDir(r.root)
+		return true, r.fs.SyncDir(filepath.Dir(name))
 	case len(b.lines) == 0:
 		return true, replaceFile(r.fs, name, rest, st.Perm)
 	}

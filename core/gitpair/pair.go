@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/mlvc/mlvc/objects/vfs"
 )
 
 // Pairing is what Pair found or made.
@@ -60,6 +62,12 @@ func (r *Repo) Pair(ctx context.Context, d Dataset, opt InstallOptions) (Pairing
 		if changed {
 			p.Changed = append(p.Changed, file)
 		}
+	}
+	if err := vfs.MkdirAll(r.fs, filepath.Dir(r.excludeFile()), 0o777); err != nil {
+		return p, err
+	}
+	if _, err := r.setGroup(r.excludeFile(), d.Root, ignoreLines(d, places)); err != nil {
+		return p, err
 	}
 	slices.Sort(p.Changed)
 	return p, r.lookAtPaths(ctx, d, &p)
@@ -122,7 +130,7 @@ func (r *Repo) Unpair(ctx context.Context, root string) error {
 			return err
 		}
 	}
-	for _, file := range []string{ignoreFile, attributesFile} {
+	for _, file := range []string{ignoreFile, attributesFile, r.excludeFile()} {
 		if _, err := r.setGroup(file, root, nil); err != nil {
 			return err
 		}

@@ -89,6 +89,17 @@ func (r *Repo) git(ctx context.Context, args ...string) ([]byte, error) {
 	return r.program.run(ctx, nil, args...)
 }
 
+// MergeLines merges three files, given by absolute names, line by line as git
+// merges what has no driver; false: they have a conflict.
+func (r *Repo) MergeLines(ctx context.Context, ours, base, theirs string) (text []byte, clean bool, err error) {
+	text, err = r.git(ctx, "merge-file", "-p", "--quiet", ours, base, theirs)
+	// The status is the number of conflicts; above 127 it is an error.
+	if n := exitStatus(err); err != nil && n > 0 && n <= 127 {
+		return nil, false, nil
+	}
+	return text, err == nil, err
+}
+
 // exitStatus returns the status with which git ended, -1 if it did not run.
 func exitStatus(err error) int {
 	var e *exec.ExitError

@@ -26,7 +26,8 @@ type Info struct {
 	Modified time.Time // when it was written, by the clock of the place
 }
 
-// MaxSmall is the most bytes that Get hands out and Swap takes: 1 MiB.
+// MaxSmall is the most bytes that Get hands out and Swap takes: 1 MiB. A bucket
+// that adds to what another one stores takes less by that, and says so.
 const MaxSmall = 1 << 20
 
 // What can be said of an object. Errors wrap these, so errors.Is finds them.

@@ -157,6 +157,9 @@ func explainMove(err error) (failure, bool) {
 			Hint:    `"mlvc checkout --add-path GLOB" takes more into the part, "mlvc checkout --all" everything; --into DIR writes them elsewhere`,
 		}, true
 	}
+	if _, ok := errors.AsType[*core.NestedError](err); ok {
+		return failure{Code: "nested", Hint: "nothing was recorded; commit without paths when nothing writes to the dataset", Exit: ExitRefused}, true
+	}
 	if e, ok := errors.AsType[*core.UnmergedError](err); ok {
 		return failure{
 			Code: "unmerged", Exit: ExitRefused,

@@ -36,7 +36,10 @@ drivers that merge and show pointers, and lines of .gitignore and .gitattributes
 and no dataset yet, one is made here. git's index is not touched: what belongs into the next git
 commit is listed.
 
-"git clean -x" deletes what git ignores, .mlvc with all commits of the data included: push them.`,
+"git clean -x" deletes what git ignores, .mlvc with all commits of the data included: push them.
+"git stash --all" takes it away until "git stash pop". An octopus merge (git merge A B) of branches
+whose data differ is refused by git, which calls no merge driver there: merge one after the other.
+"git branch -m" renames the branch of the data at the next commit.`,
 		example: `
 mlvc git pair --track data       # in a git repository whose folder data is the dataset
 mlvc git pair                    # a dataset that is there already
@@ -91,7 +94,7 @@ func printPair(t *text, res core.PairResult) {
 		t.line(`There is no commit of the data yet: "mlvc commit -m MESSAGE" makes it, and the pointer.`)
 	}
 	t.line(`For git: "git add %s" (from %s)`, strings.Join(res.Add, " "), quoted(res.Git))
-	t.line(`Beware: "git clean -x" deletes .mlvc with all commits of the data; push them somewhere first.`)
+	t.line(`Beware: "git clean -x" deletes .mlvc with all commits of the data, and "git stash --all" takes it away; push them somewhere first.`)
 }
 
 func (a *app) gitUnpairCommand() *cobra.Command {

@@ -28,11 +28,11 @@ func explainPointer(err error) (failure, bool) {
 			base = " --base " + e.Base.Short()
 		}
 		f.Message = e.File + ": " + strings.TrimSuffix(f.Message, "; nothing was merged:") + ", so the datasets do not merge by themselves:"
-		f.Hint = fmt.Sprintf(`settle it with "mlvc merge %s%s" and --ours PATH, --theirs PATH or --keep-both; then "git add %s" and go on with git`, e.Theirs.Short(), base, e.File)
+		f.Hint = fmt.Sprintf(`settle it with "mlvc merge %s%s" and --ours PATH, --theirs PATH or --keep-both; then "git add %s" and go on with git`, e.Theirs.Short(), base, shellWord(e.File))
 		return f, true
 	}
 	if e, ok := errors.AsType[*gitpair.ConflictMarkersError](err); ok {
-		hint := `take one side whole: "git checkout --ours ` + e.Name + `" or "git checkout --theirs ` + e.Name + `", then "mlvc git follow"`
+		hint := `take one side whole: "git checkout --ours ` + shellWord(e.Name) + `" or "git checkout --theirs ` + shellWord(e.Name) + `", then "mlvc git follow"`
 		if !e.Theirs.IsZero() {
 			hint = fmt.Sprintf(`"mlvc merge %s" merges the datasets and writes the pointer; then "git add" it`, e.Theirs.Short())
 		}
@@ -42,13 +42,13 @@ func explainPointer(err error) (failure, bool) {
 		return failure{Code: "newer", Hint: "install a newer mlvc; " + e.Name + " and the data are left as they are", Exit: ExitError}, true
 	}
 	if e, ok := errors.AsType[*gitpair.PointerError](err); ok {
-		return failure{Code: "bad_pointer", Hint: `pointers are written by mlvc and not edited: "git checkout -- ` + e.Name + `" brings back git's, and deleting it and "mlvc git pair" writes it anew`, Exit: ExitRefused}, true
+		return failure{Code: "bad_pointer", Hint: `pointers are written by mlvc and not edited: "git checkout -- ` + shellWord(e.Name) + `" brings back git's, and deleting it and "mlvc git pair" writes it anew`, Exit: ExitRefused}, true
 	}
 	if e, ok := errors.AsType[*core.ForgedPointerError](err); ok {
-		return failure{Code: "bad_pointer", Hint: `pointers are written by mlvc and not edited: "git checkout -- ` + e.File + `" brings back git's`, Exit: ExitRefused}, true
+		return failure{Code: "bad_pointer", Hint: `pointers are written by mlvc and not edited: "git checkout -- ` + shellWord(e.File) + `" brings back git's`, Exit: ExitRefused}, true
 	}
 	if e, ok := errors.AsType[*core.PointersApartError](err); ok {
-		return failure{Code: "pointers_apart", Hint: `take all of them to one revision: "git checkout REV -- ` + e.Files[0] + " " + e.Files[1] + `"`, Exit: ExitRefused}, true
+		return failure{Code: "pointers_apart", Hint: `take all of them to one revision: "git checkout REV -- ` + shellWords(e.Files[:]) + `"`, Exit: ExitRefused}, true
 	}
 	if e, ok := errors.AsType[*core.UnknownPointerError](err); ok {
 		hint := `"mlvc remote add origin PLACE" names where the data are, then "mlvc git follow"`
@@ -94,10 +94,26 @@ func explainFollow(err error) (failure, bool) {
 	return failure{}, false
 }
 
+// shellWords are names as one would type them.
+func shellWords(names []string) string {
+	words := make([]string, len(names))
+	for i, name := range names {
+		words[i] = shellWord(name)
+	}
+	return strings.Join(words, " ")
+}
+
 // explainGitCommit is for what stops git.
 func explainGitCommit(err error) (failure, bool) {
+	if _, ok := errors.AsType[*core.RulesAwayError](err); ok {
+		return failure{Code: "no_rules", Hint: `go to a revision that has the dataset ("git switch"), or have it in this one too: "mlvc restore mlvc.toml .mlvcignore"`, Exit: ExitRefused}, true
+	}
 	if e, ok := errors.AsType[*core.StagedError](err); ok {
-		add := `"git add ` + strings.Join(e.Files, " ") + `"`
+		add := `"git add ` + shellWords(e.Files) + `"`
+		if e.Gone {
+			add = `"mlvc git pair" writes it anew, then ` + add + `; to take the dataset out of git, "git rm" its mlvc.toml and .mlvcignore too`
+			return failure{Code: "not_staged", Hint: add, Exit: ExitRefused}, true
+		}
 		if strings.Contains(e.Why, "in no commit of the data") || strings.Contains(e.Why, "is another there") {
 			add = `"mlvc commit" records it with the data, then ` + add
 		}

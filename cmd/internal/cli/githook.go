@@ -13,6 +13,7 @@ import (
 
 	"github.com/mlvc/mlvc/core"
 	"github.com/mlvc/mlvc/core/gitpair"
+	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
 )
 
@@ -48,7 +49,8 @@ func (a *app) gitHookCommand() *cobra.Command {
 		if isTerminal(a.streams.Err) {
 			call.Ask = a.askFollow
 		}
-		env := a.coreEnv(func() signature { return a.signature(cmd.Context()) })
+		env := a.coreEnv(nobody)
+		call.Who = func() objects.Signature { return a.signature(cmd.Context()) }
 		env.Command = "git " + commandLine(args)
 		err := core.GitHook(cmd.Context(), env, a.dir, call, func(rep core.HookReport) {
 			a.events.end()

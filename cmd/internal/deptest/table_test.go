@@ -33,6 +33,9 @@ var rows = []row{
 	{pkg: "remote/bucket"},
 	{pkg: "remote/bucket/buckettest", may: []string{"remote/bucket"}, help: true},
 	{pkg: "remote/bucket/local", may: []string{"objects", "objects/vfs", "remote/bucket"}},
+	{pkg: "remote/backup", may: []string{"objects/...", "refs", "remote", "remote/bucket"}},
+	{pkg: "remote/backup/parity", may: []string{"objects"}},
+	{pkg: "remote/backup/crypt", may: []string{"objects", "remote/bucket"}},
 	{pkg: "remote", may: []string{"objects/...", "refs", "remote/bucket"}},
 
 	{pkg: "core", may: []string{"objects/...", "refs", "remote/...", "core/..."}},
@@ -71,7 +74,10 @@ var owners = []owner{
 	{module: "github.com/pelletier/go-toml/v2", may: []string{"core/..."}},
 	{module: "github.com/bmatcuk/doublestar/v4", may: []string{"core/..."}},
 	{module: "github.com/gofrs/flock", may: []string{"objects/kv/badgerkv", "objects/store", "remote/bucket/local", "core"}, test: true},
-	{module: "github.com/zeebo/blake3", may: []string{"objects/...", "refs", "remote", "core/...", "cmd/mlvc-bench"}},
+	{module: "github.com/zeebo/blake3", may: []string{"objects/...", "refs", "remote", "remote/backup/...", "core/...", "cmd/mlvc-bench"}},
+	{module: "github.com/klauspost/reedsolomon", may: []string{"remote/backup/parity"}},
+	{module: "filippo.io/age", may: []string{"remote/backup/crypt"}},
+	{module: "golang.org/x/crypto", may: []string{"remote/backup/crypt"}}, // SSH keys that are locked
 	{module: "github.com/fxamacker/cbor/v2", may: []string{"objects/...", "refs", "core/..."}},
 	{module: "github.com/klauspost/compress", may: []string{"objects/pack", "cmd/mlvc-bench"}},
 	{module: "golang.org/x/sys", may: []string{"objects/vfs", "objects/kv/badgerkv", "objects/pack", "core/...", "cmd/mlvc-bench"}},

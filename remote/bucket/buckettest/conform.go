@@ -18,15 +18,21 @@ import (
 // Conform tests every clause of the contract of bucket.Bucket. Each call of
 // open returns a new, empty bucket.
 func Conform(t *testing.T, open func(t *testing.T) bucket.Bucket) {
+	ConformSmall(t, bucket.MaxSmall, open)
+}
+
+// ConformSmall is Conform for a bucket that adds to what it is given, and so
+// takes only small bytes for Get and Swap.
+func ConformSmall(t *testing.T, small int, open func(t *testing.T) bucket.Bucket) {
 	clauses := []struct {
 		name string
 		test func(t *testing.T, b bucket.Bucket)
 	}{
-		{"Get", testGet},
+		{"Get", func(t *testing.T, b bucket.Bucket) { testGet(t, b, small) }},
 		{"GetRange", testGetRange},
 		{"PutIfAbsent", testPut},
 		{"PutBody", testPutBody},
-		{"Swap", testSwap},
+		{"Swap", func(t *testing.T, b bucket.Bucket) { testSwap(t, b, small) }},
 		{"List", testList},
 		{"ListChanges", testListChanges},
 		{"Delete", testDelete},
@@ -50,13 +56,13 @@ func Conform(t *testing.T, open func(t *testing.T) bucket.Bucket) {
 	}
 }
 
-func testGet(t *testing.T, b bucket.Bucket) {
+func testGet(t *testing.T, b bucket.Bucket, small int) {
 	if data, version, err := b.Get(t.Context(), "current"); !errors.Is(err, bucket.ErrNotExist) || data != nil || version != "" {
 		t.Errorf("of nothing: %q, %q, %v", data, version, err)
 	} else if !strings.Contains(err.Error(), "current") {
 		t.Errorf("the error does not name the key: %v", err)
 	}
-	for _, size := range []int{0, 1, 1000, bucket.MaxSmall} {
+	for _, size := range []int{0, 1, 1000, small} {
 		key, data := fmt.Sprintf("packs/%d", size), random(size)
 		put(t, b, key, data)
 		got, version, err := b.Get(t.Context(), key)
@@ -64,7 +70,7 @@ func testGet(t *testing.T, b bucket.Bucket) {
 			t.Errorf("of %d bytes: %d bytes, version %q, %v", size, len(got), version, err)
 		}
 	}
-	put(t, b, "large", random(bucket.MaxSmall+1))
+	put(t, b, "large", random(small+1))
 	if _, _, err := b.Get(t.Context(), "large"); !errors.Is(err, bucket.ErrTooLarge) {
 		t.Errorf("of more than MaxSmall: %v, want ErrTooLarge", err)
 	}
@@ -182,7 +188,7 @@ func (b badBody) ReadAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
-func testSwap(t *testing.T, b bucket.Bucket) {
+func testSwap(t *testing.T, b bucket.Bucket, small int) {
 	swap := func(old bucket.Version, data string) bucket.Version {
 		t.Helper()
 		version, err := b.Swap(t.Context(), "current", old, []byte(data))
@@ -214,8 +220,8 @@ func testSwap(t *testing.T, b bucket.Bucket) {
 	moved("never")
 	empty := swap(two, "")
 	moved(two)
-	full := swap(empty, strings.Repeat("x", bucket.MaxSmall))
-	if _, err := b.Swap(t.Context(), "current", full, make([]byte, bucket.MaxSmall+1)); !errors.Is(err, bucket.ErrTooLarge) {
+	full := swap(empty, strings.Repeat("x", small))
+	if _, err := b.Swap(t.Context(), "current", full, make([]byte, small+1)); !errors.Is(err, bucket.ErrTooLarge) {
 		t.Errorf("more than MaxSmall: %v, want ErrTooLarge", err)
 	}
 	swap(full, "short again")

@@ -1,0 +1,93 @@
+package backup
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mlvc/mlvc/remote"
+)
+
+// Chain is a set with those that it is based on: an endpoint that has all that
+// a restore needs. Safe for concurrent use.
+type Chain struct {
+	*remote.Shelf
+	// Manifests are those of the sets, the full first, that of the set last.
+	Manifests []Manifest
+}
+
+var _ remote.Endpoint = (*Chain)(nil)
+
+// Manifest returns that of the set itself.
+func (c *Chain) Manifest() Manifest { return c.Manifests[len(c.Manifests)-1] }
+
+// Chain opens a set. Manifests and index segments are verified. It fails with a
+// *NoSetError, and with a *remote.DepotError that names what is damaged or
+// missing. The caller closes the chain.
+func (d *Destination) Chain(ctx context.Context, label Label) (*Chain, error) {
+	sets := d.List().Chain(label)
+	if sets == nil {
+		return nil, &NoSetError{d.String(), label}
+	}
+	manifests, err := d.manifests(ctx, sets)
+	if err != nil {
+		return nil, fmt.Errorf("backup set %s: %w", label, err)
+	}
+	shelf, err := d.openShelf(ctx, manifests, "")
+	if err != nil {
+		return nil, fmt.Errorf("backup set %s: %w", label, err)
+	}
+	return &Chain{Shelf: shelf, Manifests: manifests}, nil
+}
+
+// Manifest reads the manifest of a set.
+func (d *Destination) Manifest(ctx context.Context, label Label) (Manifest, error) {
+	s, ok := d.List().Find(label)
+	if !ok {
+		return Manifest{}, &NoSetError{d.String(), label}
+	}
+	return d.manifest(ctx, s.Label, s.Manifest)
+}
+
+// manifests reads those of a chain, and checks that they are one.
+func (d *Destination) manifests(ctx context.Context, sets []Set) ([]Manifest, error) {
+	list := make([]Manifest, 0, len(sets))
+	var links []Link
+	for _, s := range sets {
+		m, err := d.manifest(ctx, s.Label, s.Manifest)
+		if err != nil {
+			return nil, err
+		}
+		if err := m.fits(s, links, d.List().Repository); err != nil {
+			return nil, d.failed(s.Label.manifestKey(s.Manifest), err)
+		}
+		list, links = append(list, m), append(links, Link{s.Label, s.Manifest})
+	}
+	return list, nil
+}
+
+// fits refuses a manifest that does not say what the list does.
+func (m Manifest) fits(s Set, chain []Link, repository string) error {
+	ok := m.Commit == s.Commit && m.Repository == repository && len(m.Chain) == len(chain)
+	for i, l := range m.Chain {
+		ok = ok && l == chain[i]
+	}
+	if !ok {
+		return corrupt("it is not what the list of sets says of %s", s.Label)
+	}
+	return nil
+}
+
+// openShelf opens the packs of sets; new packs go to the set of a label.
+func (d *Destination) openShelf(ctx context.Context, manifests []Manifest, label Label) (*remote.Shelf, error) {
+	return remote.OpenShelf(ctx, d.bucket, d.shelf(label), indexes(manifests))
+}
+
+func indexes(manifests []Manifest) []remote.Index {
+	var list []remote.Index
+	for _, m := range manifests {
+		if x, ok := m.index(); ok {
+			list = append(list, x)
+		}
+	}
+	return list
+}

@@ -1,0 +1,281 @@
+package crypt
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/remote/bucket"
+)
+
+// keysPrefix is where a destination has its keys, each encrypted by age.
+const keysPrefix = "keys/"
+
+// keyring holds the epochs of a destination that this process knows.
+type keyring struct {
+	inner       bucket.Bucket
+	destination string
+	identities  []Identity
+
+	mu         sync.Mutex // held while a key is looked for, so that it is asked for once
+	recipients []Recipient
+	known      map[epochID]*epoch
+	writing    *epoch // what new objects are written with; nil: not chosen yet
+}
+
+func isKeyFile(key string) bool { return key+"/" == keysPrefix || strings.HasPrefix(key, keysPrefix) }
+
+// epoch returns the epoch of an object with this name.
+func (k *keyring) epoch(ctx context.Context, id epochID, name string) (*epoch, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if e := k.known[id]; e != nil {
+		return e, nil
+	}
+	if len(k.identities) == 0 {
+		return nil, &NoKeyError{Key: name, KeyFile: id.keyFile()}
+	}
+	e, err := k.load(ctx, id)
+	switch {
+	case errors.Is(err, bucket.ErrNotExist):
+		return nil, bad(name, "the key that it is encrypted with, %s, is missing", id.keyFile())
+	case errors.Is(err, errOthers):
+		return nil, &NoKeyError{Key: name, KeyFile: id.keyFile(), Tried: len(k.identities)}
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	k.known[id] = e
+	return e, nil
+}
+
+// load reads the key of an epoch from the first copy of its file that has it,
+// and fails for what is wrong with the first one that is there.
+func (k *keyring) load(ctx context.Context, id epochID) (*epoch, error) {
+	var first error
+	for _, name := range id.keyFiles() {
+		e, _, err := k.loadFile(ctx, id, name)
+		if err == nil {
+			return e, nil
+		}
+		if first == nil || errors.Is(first, bucket.ErrNotExist) {
+			first = err
+		}
+	}
+	return nil, first
+}
+
+// loadFile reads one key file. It is trusted only if it holds the key that it is
+// named for, and for this destination.
+func (k *keyring) loadFile(ctx context.Context, id epochID, name string) (*epoch, []byte, error) {
+	file, _, err := k.inner.Get(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := unwrap(file, k.identities)
+	switch {
+	case errors.Is(err, errOthers):
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	case errors.Is(err, objects.ErrCorrupt):
+		return nil, nil, bad(name, "is damaged, or truncated: %v", err)
+	case err != nil:
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	case e.id() != id:
+		return nil, nil, bad(name, "holds another key: swapped")
+	case e.Destination != k.destination:
+		return nil, nil, bad(name, "is a key of destination %q, not of %q", e.Destination, k.destination)
+	}
+	return e, file, nil
+}
+
+// forWriting returns the epoch to write with. It is one that is there, if an
+// identity opens it and it is for exactly the recipients wanted; else a new
+// one, whose file is durable before anything is encrypted with it.
+func (k *keyring) forWriting(ctx context.Context) (*epoch, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.writing != nil {
+		return k.writing, nil
+	}
+	e, err := k.find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if e == nil {
+		if e, err = k.create(ctx); err != nil {
+			return nil, err
+		}
+	}
+	k.known[e.id()], k.writing = e, e
+	return e, nil
+}
+
+// find looks for an epoch to go on with, the newest first. What is damaged or
+// of others is passed over.
+func (k *keyring) find(ctx context.Context) (*epoch, error) {
+	if len(k.identities) == 0 {
+		return nil, nil
+	}
+	ids, err := k.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		e, err := k.load(ctx, id)
+		switch {
+		case errors.Is(err, errOthers), errors.Is(err, objects.ErrCorrupt), errors.Is(err, objects.ErrNewer), errors.Is(err, bucket.ErrNotExist):
+		case err != nil:
+			return nil, err
+		case !e.Retired && (len(k.recipients) == 0 || slices.Equal(e.Recipients, texts(k.recipients))):
+			return e, nil
+		}
+	}
+	return nil, nil
+}
+
+// list returns the epochs that have a file, the newest first.
+func (k *keyring) list(ctx context.Context) ([]epochID, error) {
+	var infos []bucket.Info
+	for info, err := range k.inner.List(ctx, keysPrefix) {
+		if err != nil {
+			return nil, err
+		}
+		infos = append(infos, info)
+	}
+	slices.SortStableFunc(infos, func(a, b bucket.Info) int { return cmp.Or(b.Modified.Compare(a.Modified), cmp.Compare(a.Key, b.Key)) })
+	var ids []epochID
+	for _, info := range infos {
+		var id epochID
+		name := strings.TrimPrefix(info.Key, keysPrefix)
+		_, err := hex.Decode(id[:], []byte(name[:min(len(name), 2*len(id))]))
+		files := id.keyFiles()
+		if err == nil && slices.Contains(files[:], info.Key) && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+func (k *keyring) create(ctx context.Context) (*epoch, error) {
+	if len(k.recipients) == 0 {
+		return nil, ErrNoRecipient
+	}
+	e, err := newEpoch(k.destination, k.recipients)
+	if err != nil {
+		return nil, err
+	}
+	file, err := e.wrap(k.recipients)
+	if err != nil {
+		return nil, err
+	}
+	// A failed swap may have been done: that file is then one of a key that
+	// nothing was encrypted with.
+	for _, name := range e.id().keyFiles() {
+		if _, err := k.inner.Swap(ctx, name, "", file); err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+// rotate encrypts every key anew, for other recipients.
+func (k *keyring) rotate(ctx context.Context, to []Recipient) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	ids, err := k.list(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range ids { // nothing is changed unless all can be opened
+		if _, err := k.load(ctx, id); errors.Is(err, errOthers) {
+			return 0, &NoKeyError{Key: id.keyFile(), KeyFile: "it", Tried: len(k.identities)}
+		} else if err != nil {
+			return 0, err
+		}
+	}
+	k.recipients, k.writing = to, nil
+	for done, id := range ids {
+		if err := k.rewrap(ctx, id, to); err != nil {
+			return done, fmt.Errorf("%d of %d keys are encrypted anew, the others are as they were: %w", done, len(ids), err)
+		}
+	}
+	return len(ids), nil
+}
+
+func (k *keyring) rewrap(ctx context.Context, id epochID, to []Recipient) error {
+	e, err := k.load(ctx, id)
+	if err != nil {
+		return err
+	}
+	file, err := e.retired(to).wrap(to)
+	if err != nil {
+		return err
+	}
+	for _, name := range id.keyFiles() {
+		if err := k.replace(ctx, name, file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replace gives a key file other bytes, whatever it has now.
+func (k *keyring) replace(ctx context.Context, name string, file []byte) error {
+	_, version, err := k.inner.Get(ctx, name)
+	if err != nil && !errors.Is(err, bucket.ErrNotExist) {
+		return err
+	}
+	_, err = k.inner.Swap(ctx, name, version, file)
+	return err
+}
+
+// heal makes each key file that does not open like its copy that does.
+func (k *keyring) heal(ctx context.Context) (healed []string, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	ids, err := k.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var lost []error
+	for _, id := range ids {
+		names, err := k.healEpoch(ctx, id)
+		healed = append(healed, names...)
+		if ctx.Err() != nil {
+			return healed, ctx.Err()
+		}
+		lost = append(lost, err)
+	}
+	return healed, errors.Join(lost...)
+}
+
+func (k *keyring) healEpoch(ctx context.Context, id epochID) (healed []string, err error) {
+	var good []byte
+	var broken []string
+	for _, name := range id.keyFiles() {
+		_, file, lerr := k.loadFile(ctx, id, name)
+		switch {
+		case lerr == nil:
+			good = file
+		case errors.Is(lerr, errOthers), errors.Is(lerr, objects.ErrCorrupt), errors.Is(lerr, bucket.ErrNotExist):
+			broken, err = append(broken, name), errors.Join(err, lerr)
+		default:
+			return nil, lerr
+		}
+	}
+	if good == nil {
+		return nil, err
+	}
+	for _, name := range broken {
+		if err := k.replace(ctx, name, good); err != nil {
+			return healed, err
+		}
+		healed = append(healed, name)
+	}
+	return healed, nil
+}

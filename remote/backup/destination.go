@@ -1,0 +1,211 @@
+package backup
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/mlvc/mlvc/objects/vfs"
+	"github.com/mlvc/mlvc/remote"
+	"github.com/mlvc/mlvc/remote/bucket"
+)
+
+// Options is what a Destination needs from outside.
+type Options struct {
+	FS vfs.FS
+	// Cache is a local folder for manifests, index segments and packs that are
+	// arriving. It is made if it is missing, and may be lost at any time.
+	Cache string
+	Now   func() time.Time
+	// Progress is told how many bytes have moved since the last call, from
+	// several goroutines; it may be nil.
+	Progress func(received, sent int64)
+	// Crypt is what the first set writes into the list about encryption, and
+	// empty for a destination that is not encrypted.
+	Crypt []byte
+	// Wrap returns the bucket through which everything but the list is read
+	// and written, by what the list says about encryption. It is called
+	// only for an encrypted destination; without it one is an
+	// *EncryptedError. Keys that end in ".parity" are written past it, for parity
+	// is of the bytes that are stored. The wrapped bucket is not closed.
+	Wrap func(crypt []byte, b bucket.Bucket) (bucket.Bucket, error)
+	// NoKey tells the errors of the wrapped bucket that are for want of a key
+	// from all others; it may be nil.
+	NoKey func(error) bool
+	// CheckParity says what is wrong with the parity of a stored pack; nil: it is
+	// only looked whether it is there.
+	CheckParity func(ctx context.Context, parity []byte, r io.ReaderAt, size int64) error
+}
+
+// Destination is a bucket with backup sets. Safe for concurrent use.
+type Destination struct {
+	raw    bucket.Bucket // of the list
+	bucket bucket.Bucket // of everything else
+	opt    Options
+
+	mu      sync.Mutex
+	list    List
+	version bucket.Version
+}
+
+// EncryptedError is for a destination that cannot be read without a key.
+type EncryptedError struct{ URL string }
+
+func (e *EncryptedError) Error() string { return fmt.Sprintf("backups at %s are encrypted", e.URL) }
+
+// ForeignError is for a destination that has the sets of another repository.
+type ForeignError struct{ URL, Have, Want string }
+
+func (e *ForeignError) Error() string {
+	return fmt.Sprintf("%s has the backups of another repository (%.8s, this is %.8s)", e.URL, e.Have, e.Want)
+}
+
+// NoSetError is for a set that the destination does not have.
+type NoSetError struct {
+	URL   string
+	Label Label
+}
+
+func (e *NoSetError) Error() string { return fmt.Sprintf("%s has no backup set %s", e.URL, e.Label) }
+
+// Open reads the list of a destination: one request. A bucket without a list is
+// a destination without sets. It fails with a *remote.DepotError for a list
+// that is damaged, with one that wraps objects.ErrNewer for a later version,
+// and with an *EncryptedError. The bucket stays the caller's to close.
+func Open(ctx context.Context, b bucket.Bucket, opt Options) (*Destination, error) {
+	d := &Destination{raw: b, bucket: b, opt: opt}
+	if opt.Now == nil {
+		d.opt.Now = time.Now
+	}
+	list, err := d.Reload(ctx)
+	if err != nil {
+		return nil, err
+	}
+	crypt := list.Crypt
+	if list.Repository == "" {
+		crypt = opt.Crypt
+	}
+	if len(crypt) == 0 {
+		return d, nil
+	}
+	if opt.Wrap == nil {
+		return nil, &EncryptedError{b.String()}
+	}
+	if d.bucket, err = opt.Wrap(crypt, b); err != nil {
+		return nil, fmt.Errorf("backups at %s: %w", b, err)
+	}
+	return d, nil
+}
+
+// String returns the URL.
+func (d *Destination) String() string { return d.raw.String() }
+
+// Bucket returns the bucket of everything but the list: for an encrypted
+// destination the one that Options.Wrap returned.
+func (d *Destination) Bucket() bucket.Bucket { return d.bucket }
+
+// List returns the sets as they were at the last Open, Reload or change.
+func (d *Destination) List() List {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.list.clone()
+}
+
+// Reload reads the list anew and returns it; of an empty destination it is zero.
+func (d *Destination) Reload(ctx context.Context) (List, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.read(ctx); err != nil {
+		return List{}, err
+	}
+	return d.list.clone(), nil
+}
+
+// read is called with d.mu held.
+func (d *Destination) read(ctx context.Context) error {
+	data, version, err := d.raw.Get(ctx, listKey)
+	if errors.Is(err, bucket.ErrNotExist) {
+		if d.version != "" {
+			return d.failed(listKey, errors.New("it was there and is gone"))
+		}
+		d.list, d.version = List{}, ""
+		return nil
+	}
+	if err != nil {
+		return d.failed(listKey, err)
+	}
+	list, err := DecodeList(data)
+	if err == nil && d.list.Repository != "" && list.Repository != d.list.Repository {
+		err = &ForeignError{d.String(), list.Repository, d.list.Repository}
+	}
+	if err != nil {
+		return d.failed(listKey, err)
+	}
+	d.list, d.version = list, version
+	return nil
+}
+
+// maxRaces is how often a change of the list is tried again when others were
+// first.
+const maxRaces = 100
+
+// Update changes the list: fn gets the newest and changes it, maybe several times,
+// each time from anew, until nobody else was first. fn must do the same when it
+// is given what it made, and nothing then: so one that has happened is known
+// though the answer was lost. When Update returns nil the change is durable.
+// After an error of the bucket it may have happened.
+func (d *Destination) Update(ctx context.Context, fn func(*List) error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var failed error
+	for range maxRaces {
+		if err := d.read(ctx); err != nil {
+			return errors.Join(failed, err)
+		}
+		old, next := d.list, d.list.clone()
+		if err := fn(&next); err != nil {
+			return errors.Join(failed, err)
+		}
+		data, err := EncodeList(next)
+		if err != nil {
+			return errors.Join(failed, err)
+		}
+		if d.version != "" {
+			if was, err := EncodeList(old); err == nil && bytes.Equal(was, data) {
+				return nil // nothing to do, or done by the try before
+			}
+		}
+		if failed != nil && !errors.Is(failed, bucket.ErrMoved) {
+			return failed
+		}
+		version, err := d.raw.Swap(ctx, listKey, d.version, data)
+		if err == nil {
+			d.list, d.version = next, version
+			return nil
+		}
+		failed = d.failed(listKey, err)
+	}
+	return failed
+}
+
+// failed says what an error of the bucket is about.
+func (d *Destination) failed(key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &remote.DepotError{URL: d.String(), Key: key, Err: err}
+}
+
+// shelf returns options for the packs of a set; without a label nothing is
+// added.
+func (d *Destination) shelf(label Label) remote.ShelfOptions {
+	opt := remote.ShelfOptions{FS: d.opt.FS, Cache: d.opt.Cache, Progress: d.opt.Progress}
+	if label != "" {
+		opt.Folder = label.folder()
+	}
+	return opt
+}
