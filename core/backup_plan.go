@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -22,7 +21,7 @@ type BackupPlanOptions struct {
 	FullEvery int
 	// KeepFull keeps the newest fulls and what stands on them; 0: everything.
 	KeepFull int
-	// Parity is as in "10+1", ParityOff, or empty for the default.
+	// Parity is as in "10+1", or ParityOff; empty: the default.
 	Parity string
 	// Rate is that of the destination, bytes a second. 0: it is measured at
 	// Place, or assumed.
@@ -31,12 +30,9 @@ type BackupPlanOptions struct {
 	Place string
 }
 
-// What a plan takes where nothing else is said.
-const (
-	DefaultParity = "10+1"
-	ParityOff     = "off"
-	AssumedRate   = 100e6 // bytes a second: a hard disk, or a network of 1 Gbit/s
-)
+// AssumedRate is what a plan takes where nothing is said, in bytes a second:
+// that of a hard disk, or of a network of 1 Gbit/s.
+const AssumedRate = 100e6
 
 // BackupPlan computes what each strategy of backup would have cost over a
 // history. It takes no lock. It reads what every commit changed, and holds at
@@ -78,19 +74,16 @@ func (r *Repo) BackupPlan(ctx context.Context, opt BackupPlanOptions) (backuppla
 	return plan, err
 }
 
-// parityShare reads a parity scheme: bytes of parity for a byte of a pack.
-func parityShare(scheme string) (share float64, name string, err error) {
-	if scheme == "" {
-		scheme = DefaultParity
+// parityShare reads a parity: the bytes of it for a byte of a pack.
+func parityShare(word string) (share float64, name string, err error) {
+	scheme, err := parseParity(word)
+	if err != nil {
+		return 0, "", &UsageError{What: "parity " + err.Error(), Hint: "mlvc backup plan --parity 10+2"}
 	}
-	if scheme == ParityOff {
-		return 0, scheme, nil
+	if scheme == nil {
+		return 0, ParityOff, nil
 	}
-	var data, parity int
-	if n, err := fmt.Sscanf(scheme, "%d+%d", &data, &parity); n != 2 || err != nil || data < 1 || parity < 1 || scheme != fmt.Sprintf("%d+%d", data, parity) {
-		return 0, "", &UsageError{What: fmt.Sprintf("parity %q is not a scheme", scheme), Hint: "write it as " + DefaultParity + ", 10+2 or " + ParityOff}
-	}
-	return float64(parity) / float64(data), scheme, nil
+	return float64(scheme.Parity) / float64(scheme.Data), scheme.String(), nil
 }
 
 // chooseSet decides as a commit does.

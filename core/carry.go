@@ -205,7 +205,7 @@ func (c *carrying) open(ctx context.Context) (err error) {
 	if c.noted, err = worktree.Clock(c.env.FS, c.tempPath()); err != nil {
 		return err
 	}
-	c.options, err = c.applyOptions(c.root, c.tempPath())
+	c.options, err = c.env.applyOptions(c.root, c.tempPath())
 	c.options.Index = c.index.Records()
 	c.options.Force = c.opt.force
 	c.options.Reread = len(c.work.Paths) > 0 && !c.back
@@ -216,11 +216,11 @@ func (c *carrying) close() { c.index.Close() } //nolint:errcheck // it was only 
 
 // applyOptions are those of changing files below root; probe is a folder on
 // the same disk.
-func (r *Repo) applyOptions(root, probe string) (worktree.Options, error) {
-	disk, err := worktree.Probe(r.env.FS, probe, runtime.GOOS == "windows")
+func (e Env) applyOptions(root, probe string) (worktree.Options, error) {
+	disk, err := worktree.Probe(e.FS, probe, runtime.GOOS == "windows")
 	return worktree.Options{
-		FS: r.env.FS, Root: root, Disk: disk, Hash: hashReader,
-		Workers: r.env.workers(),
+		FS: e.FS, Root: root, Disk: disk, Hash: hashReader,
+		Workers: e.workers(),
 	}, err
 }
 

@@ -22,6 +22,7 @@ type Config struct {
 	GC      GCConfig                `toml:"gc,omitempty"`
 	Git     GitConfig               `toml:"git,omitempty"`
 	Remotes map[string]RemoteConfig `toml:"remote,omitempty"`
+	Backups map[string]BackupConfig `toml:"backup,omitempty"`
 }
 
 // UserConfig is who signs commits made here.
@@ -128,7 +129,7 @@ func decodeConfig(text []byte) (Config, error) {
 	if g := c.GC.GraceMinutes; g != nil && *g < 0 {
 		return Config{}, &RulesError{".mlvc/config", "gc.grace_minutes must not be negative"}
 	}
-	return c, firstError(c.Git.complete(), c.checkRemotes())
+	return c, firstError(c.Git.complete(), c.checkRemotes(), c.checkBackups())
 }
 
 func (r *Repo) configPath() string { return filepath.Join(r.dir, "config") }

@@ -63,9 +63,14 @@ func Init(ctx context.Context, env Env, opt InitOptions) (*Repo, error) {
 	return Open(ctx, env, opt.Dir)
 }
 
-// makeRepository builds `.mlvc`, with those further files, under a temporary
-// name and renames it.
+// makeRepository builds `.mlvc` of a new repository, with those further files,
+// under a temporary name and renames it.
 func makeRepository(fsys vfs.FS, root string, files map[string][]byte) error {
+	return makeRepositoryOf(fsys, root, newFormat(), files)
+}
+
+// makeRepositoryOf is makeRepository for one that has its ID already.
+func makeRepositoryOf(fsys vfs.FS, root string, f format, files map[string][]byte) error {
 	temp := filepath.Join(root, vfs.TempPrefix+"init")
 	if err := removeAll(fsys, temp); err != nil {
 		return err
@@ -75,7 +80,7 @@ func makeRepository(fsys vfs.FS, root string, files map[string][]byte) error {
 			return err
 		}
 	}
-	if err := vfs.WriteFile(fsys, filepath.Join(temp, "format"), newFormat().encode(), 0o666); err != nil {
+	if err := vfs.WriteFile(fsys, filepath.Join(temp, "format"), f.encode(), 0o666); err != nil {
 		return err
 	}
 	if err := vfs.WriteFile(fsys, filepath.Join(temp, unbornFile), nil, 0o666); err != nil {

@@ -30,7 +30,7 @@ func (r *Repo) checkoutInto(ctx context.Context, opt CheckoutOptions) (CheckoutR
 	if err != nil {
 		return res, err
 	}
-	into := &intoFolder{Repo: r, dir: opt.Into, tree: commit.Tree, res: &res.Carried}
+	into := r.into(opt.Into, commit.Tree, &res.Carried)
 	if len(opt.Paths) == 0 {
 		into.total = commit.Delta
 	}
@@ -49,9 +49,14 @@ func inside(dir, name string) bool {
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
-// intoFolder is one checkout into a folder that is no working tree.
+// intoFolder writes a tree into a folder that is no working tree.
 type intoFolder struct {
-	*Repo
+	env   Env
+	from  objects.Getter  // of trees and lists
+	files worktree.Source // of contents
+	// bring makes contents be there before any file is written; nil: they are.
+	bring func(ctx context.Context, wanted entries) error
+	verb  string // for messages, as in "checkout into"
 	dir   string
 	tree  objects.ID
 	paths []string
@@ -59,15 +64,23 @@ type intoFolder struct {
 	res   *Carried
 }
 
+// into is a checkout into a folder.
+func (r *Repo) into(dir string, tree objects.ID, res *Carried) *intoFolder {
+	return &intoFolder{
+		env: r.env, from: r.store, files: source{r.store, r.env.workers()}, bring: r.bring,
+		verb: "checkout into", dir: dir, tree: tree, res: res,
+	}
+}
+
 func (f *intoFolder) changes(ctx context.Context) worktree.Changes {
-	return f.changesOf(ctx, objects.ID{}, f.tree, f.paths)
+	return changesIn(ctx, f.from, objects.ID{}, f.tree, f.paths)
 }
 
 func (f *intoFolder) run(ctx context.Context, skipDamaged bool) error {
 	if err := vfs.MkdirAll(f.env.FS, f.dir, 0o777); err != nil {
 		return err
 	}
-	options, err := f.applyOptions(f.dir, f.dir)
+	options, err := f.env.applyOptions(f.dir, f.dir)
 	if err != nil {
 		return err
 	}
@@ -85,10 +98,12 @@ func (f *intoFolder) run(ctx context.Context, skipDamaged bool) error {
 		strangers.Count += found.Count
 	}
 	if strangers.Count > 0 {
-		return &ObstaclesError{Verb: "checkout into " + f.dir, Obstacles: strangers}
+		return &ObstaclesError{Verb: f.verb + " " + f.dir, Obstacles: strangers}
 	}
-	if err := f.bring(ctx, newEntries(f.changes(ctx))); err != nil {
-		return err
+	if f.bring != nil {
+		if err := f.bring(ctx, newEntries(f.changes(ctx))); err != nil {
+			return err
+		}
 	}
 	return f.write(ctx, options, skipDamaged)
 }
@@ -97,7 +112,7 @@ func (f *intoFolder) run(ctx context.Context, skipDamaged bool) error {
 // checkout into the same folder takes up what an interrupted one has written.
 func (f *intoFolder) write(ctx context.Context, options worktree.Options, skipDamaged bool) error {
 	job := worktree.Job{
-		Source: source{f.store, f.env.workers()},
+		Source: f.files,
 		Mtime:  f.env.Now().Add(-mtimeBack),
 		Token:  "into " + f.tree.String(),
 		Done:   f.done,
@@ -114,7 +129,7 @@ func (f *intoFolder) write(ctx context.Context, options worktree.Options, skipDa
 		return err
 	}
 	if obstacles.Count > 0 {
-		return &ObstaclesError{Verb: "checkout into " + f.dir, Obstacles: obstacles, Begun: true}
+		return &ObstaclesError{Verb: f.verb + " " + f.dir, Obstacles: obstacles, Begun: true}
 	}
 	if f.res.Resumed {
 		return worktree.Sweep(ctx, options, f.changes(ctx))
@@ -172,7 +187,7 @@ func (f *intoFolder) lookAt(ctx context.Context, d vfs.Dir, name string, strange
 	case st.Type == vfs.TypeDir:
 		return f.look(ctx, name, strangers, empty)
 	default:
-		_, known, err := f.lookUp(ctx, f.tree, name)
+		_, known, err := lookUpIn(ctx, f.from, f.tree, name)
 		if err != nil {
 			return err
 		}

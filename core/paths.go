@@ -76,12 +76,16 @@ func spansOf(paths []string) []span {
 // changesOf yields what differs between two trees; limited to paths it yields
 // all that either tree has there, for the files may be as neither.
 func (r *Repo) changesOf(ctx context.Context, from, to objects.ID, paths []string) worktree.Changes {
+	return changesIn(ctx, r.store, from, to, paths)
+}
+
+func changesIn(ctx context.Context, g objects.Getter, from, to objects.ID, paths []string) worktree.Changes {
 	if len(paths) == 0 {
-		return r.treeDiff(ctx, from, to)
+		return treeDiffIn(ctx, g, from, to)
 	}
 	return func(yield func(worktree.Change, error) bool) {
 		for _, s := range spansOf(paths) {
-			a, b := s.items(ctx, r.store, treeMap(from)), s.items(ctx, r.store, treeMap(to))
+			a, b := s.items(ctx, g, treeMap(from)), s.items(ctx, g, treeMap(to))
 			for both, err := range joined(a, b, func(it prolly.Item) string { return string(it.Key) }) {
 				var c worktree.Change
 				if err == nil {
@@ -150,12 +154,16 @@ func itemChange(p pair[prolly.Item]) prolly.Change {
 // checkMatch fails with an *UnmatchedError for paths that none of the trees
 // has.
 func (r *Repo) checkMatch(ctx context.Context, where string, paths []string, trees ...objects.ID) error {
+	return checkMatchIn(ctx, r.store, where, paths, trees...)
+}
+
+func checkMatchIn(ctx context.Context, g objects.Getter, where string, paths []string, trees ...objects.ID) error {
 	var unmatched []string
 	for _, p := range paths {
 		found := p == "."
 		for _, tree := range trees {
 			for _, s := range spansOf([]string{p}) {
-				for _, err := range s.items(ctx, r.store, treeMap(tree)) {
+				for _, err := range s.items(ctx, g, treeMap(tree)) {
 					if err != nil {
 						return err
 					}

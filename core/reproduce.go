@@ -165,11 +165,11 @@ func (r *Repo) resolveModelOr(ctx context.Context, rev string) (objects.ID, erro
 // reproduceData writes a tree beside the files that git has checked out, which
 // may be in its way only where they are not the same, and verifies it.
 func (r *Repo) reproduceData(ctx context.Context, tree objects.ID, res *ReproduceResult) error {
-	into := &intoFolder{Repo: r, dir: res.Data, tree: tree, res: &res.Carried}
+	into := r.into(res.Data, tree, &res.Carried)
 	if err := vfs.MkdirAll(r.env.FS, res.Data, 0o777); err != nil {
 		return err
 	}
-	options, err := r.applyOptions(res.Data, res.Data)
+	options, err := r.env.applyOptions(res.Data, res.Data)
 	if err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ func (r *Repo) verifyFolder(ctx context.Context, tree objects.ID, res *Reproduce
 			return err
 		}
 		name := filepath.Join(res.Data, filepath.FromSlash(e.Path))
-		if err := r.verifyFile(ctx, name, e.Entry); err != nil {
+		if err := verifyFile(ctx, r.env.FS, name, e.Entry); err != nil {
 			return err
 		}
 		res.Verified++
@@ -204,19 +204,20 @@ func (r *Repo) verifyFolder(ctx context.Context, tree objects.ID, res *Reproduce
 	return ctx.Err()
 }
 
-func (r *Repo) verifyFile(ctx context.Context, name string, want objects.Entry) error {
+// verifyFile reads a file that was written back.
+func verifyFile(ctx context.Context, fsys vfs.FS, name string, want objects.Entry) error {
 	var got objects.ID
 	var err error
 	switch want.Mode {
 	case objects.ModeDir:
-		_, err = r.env.FS.Lstat(name)
+		_, err = fsys.Lstat(name)
 		return err
 	case objects.ModeSymlink:
 		var target string
-		target, err = r.env.FS.Readlink(name)
+		target, err = fsys.Readlink(name)
 		got = objects.Sum(objects.KindChunk, []byte(target))
 	default:
-		got, _, err = hashFile(ctx, r.env.FS, name)
+		got, _, err = hashFile(ctx, fsys, name)
 	}
 	if err == nil && got != want.Content {
 		err = fmt.Errorf("%w: %s has other bytes than were written", objects.ErrCorrupt, name)

@@ -49,7 +49,11 @@ func decodeEntry(path, value []byte) (objects.Entry, error) {
 
 // lookUp returns the entry of one path of a tree.
 func (r *Repo) lookUp(ctx context.Context, root objects.ID, path string) (objects.Entry, bool, error) {
-	value, ok, err := treeMap(root).Get(ctx, r.store, []byte(path))
+	return lookUpIn(ctx, r.store, root, path)
+}
+
+func lookUpIn(ctx context.Context, g objects.Getter, root objects.ID, path string) (objects.Entry, bool, error) {
+	value, ok, err := treeMap(root).Get(ctx, g, []byte(path))
 	if err != nil || !ok {
 		return objects.Entry{}, false, err
 	}
@@ -60,8 +64,12 @@ func (r *Repo) lookUp(ctx context.Context, root objects.ID, path string) (object
 // treeDiff yields what differs between two trees in path order; equal subtrees
 // are not read.
 func (r *Repo) treeDiff(ctx context.Context, from, to objects.ID) worktree.Changes {
+	return treeDiffIn(ctx, r.store, from, to)
+}
+
+func treeDiffIn(ctx context.Context, g objects.Getter, from, to objects.ID) worktree.Changes {
 	return func(yield func(worktree.Change, error) bool) {
-		for d, err := range prolly.Diff(ctx, r.store, treeMap(from), treeMap(to)) {
+		for d, err := range prolly.Diff(ctx, g, treeMap(from), treeMap(to)) {
 			if err != nil {
 				yield(worktree.Change{}, err)
 				return

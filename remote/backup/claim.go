@@ -197,5 +197,6 @@ func (d *Destination) needs(ctx context.Context, set Set) (func(key string) bool
 		want[remote.PackKey(m.Label.folder(), p.ID)] = true
 		want[m.Label.parityKey(p.ID)] = true
 	}
-	return func(key string) bool { return want[key] }, nil
+	// What a repair has left beside an object may be all that is sound of it.
+	return func(key string) bool { return want[strings.TrimSuffix(key, healedSuffix)] }, nil
 }

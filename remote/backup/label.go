@@ -91,6 +91,7 @@ const (
 	packSuffix   = ".pack"
 	indexSuffix  = ".idx"
 	paritySuffix = ".parity"
+	healedSuffix = ".healed" // behind a key: sound bytes that wait to take its place
 	recordSuffix = ".manifest"
 	planSuffix   = ".plan"
 	claimName    = "begun"

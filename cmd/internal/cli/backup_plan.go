@@ -42,13 +42,10 @@ mlvc backup plan --rate 30 --keep-full 2 --svg plan.svg`,
 		args:  words(0, 1, "at most a destination"),
 		exits: []int{ExitRefused, ExitDamaged, ExitNotFound}, prints: []shape{{"", backupplan.Plan{}}},
 	}, func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			opt.Place = a.placeURL(args[0])
-		}
 		if opt.Rate = rate * megabyte; rate < 0 || cmd.Flags().Changed("rate") && rate == 0 {
 			return usagef("give megabytes a second, such as --rate 100", "--rate %g: not a rate", rate)
 		}
-		return a.planBackup(cmd, opt, plot)
+		return a.planBackup(cmd, args, opt, plot)
 	})
 	f := cmd.Flags()
 	f.StringVar(&opt.Rev, "rev", "HEAD", "the history of `REV`, by first parents")
@@ -56,19 +53,26 @@ mlvc backup plan --rate 30 --keep-full 2 --svg plan.svg`,
 	f.IntVar(&opt.Horizon, "horizon", 100, "look `N` commits ahead, at the same rate of change")
 	f.IntVar(&opt.FullEvery, "full-every", 0, "incremental and differential begin anew after `N` sets; 0: max_chain of mlvc.toml")
 	f.IntVar(&opt.KeepFull, "keep-full", 0, "keep the newest `N` full sets and what stands on them; 0: everything")
-	f.StringVar(&opt.Parity, "parity", core.DefaultParity, "parity of packs, as `D+P`, or "+core.ParityOff)
+	f.StringVar(&opt.Parity, "parity", "10+1", "parity of packs, as `D+P`, or "+core.ParityOff)
 	f.StringVar(&plot, "svg", "", "draw it into `FILE` too")
 	cmd.ValidArgsFunction = nil // files
 	return cmd
 }
 
-func (a *app) planBackup(cmd *cobra.Command, opt core.BackupPlanOptions, plot string) error {
+func (a *app) planBackup(cmd *cobra.Command, dest []string, opt core.BackupPlanOptions, plot string) error {
 	if plot != "" {
 		if plot = a.inDir(plot); !a.mayPlot(plot) {
 			return &core.UsageError{What: quoted(plot) + " is there already, and is no plot of a plan", Hint: "name another file for --svg"}
 		}
 	}
 	return a.read(cmd.Context(), func(r *core.Repo) error {
+		if len(dest) > 0 {
+			place, err := r.BackupPlace(dest[0], a.placeURL(dest[0]))
+			if err != nil {
+				return err
+			}
+			opt.Place = place.URL
+		}
 		plan, err := r.BackupPlan(cmd.Context(), opt)
 		if err != nil {
 			return err

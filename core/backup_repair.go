@@ -1,0 +1,327 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/pack"
+	"github.com/mlvc/mlvc/objects/vfs"
+	"github.com/mlvc/mlvc/remote/backup"
+	"github.com/mlvc/mlvc/remote/backup/parity"
+	"github.com/mlvc/mlvc/remote/bucket"
+)
+
+// BackupRepaired is what a repair did.
+type BackupRepaired struct {
+	URL     string        `json:"url"`
+	Damaged int           `json:"damaged"` // found
+	Healed  int           `json:"healed"`
+	Left    int           `json:"left"` // damaged still
+	Took    time.Duration `json:"took_ns"`
+}
+
+// BackupRepairEach is told what a repair does as it goes.
+type BackupRepairEach struct {
+	Healed func(BackupHealed) error
+	Left   func(BackupDamage) error // what could not be healed, at the end
+}
+
+// Repair reads everything at a destination, and puts what is damaged right: a
+// pack by its parity, or from another destination (or nil) that has it; parity by
+// its pack; any other object from the other destination. What was healed was
+// verified before it took the place of what is damaged, and lies beside it
+// until it has: interrupted anywhere, the next repair goes on.
+func (b *Backups) Repair(ctx context.Context, other *Backups, each BackupRepairEach) (res BackupRepaired, err error) {
+	started := b.env.Now()
+	res.URL = b.url
+	if len(b.dest.List().Sets) == 0 {
+		return res, &NoSetsError{URL: b.url}
+	}
+	r := &repairing{Backups: b, other: other, each: each, res: &res}
+	if err := r.run(ctx); err != nil {
+		return res, b.failed(err)
+	}
+	res.Took = b.env.Now().Sub(started)
+	return res, nil
+}
+
+// repairing is one repair.
+type repairing struct {
+	*Backups
+	other *Backups
+	each  BackupRepairEach
+	res   *BackupRepaired
+}
+
+func (r *repairing) run(ctx context.Context) error {
+	if err := r.finish(ctx); err != nil {
+		return err
+	}
+	found, err := r.dest.Verify(ctx, backup.VerifyOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	r.res.Damaged = len(found.Damage)
+	// A set whose index is lost shows its packs only when that is back, and
+	// parity is made of sound packs.
+	for round := 0; len(found.Damage) > 0 && round < 3; round++ {
+		healed := r.res.Healed
+		for _, d := range found.Damage {
+			if err := r.repair(ctx, d); err != nil {
+				return err
+			}
+		}
+		if r.res.Healed == healed {
+			break
+		}
+		if found, err = r.dest.Verify(ctx, backup.VerifyOptions{ReadOnly: true}); err != nil {
+			return err
+		}
+	}
+	r.res.Left = len(found.Damage)
+	for _, d := range found.Damage {
+		if err := r.each.Left(newBackupDamage(d)); err != nil {
+			return err
+		}
+	}
+	return r.noteVerified(ctx, found, 100)
+}
+
+// repair puts one object right, if it can be.
+func (r *repairing) repair(ctx context.Context, d backup.Damage) error {
+	if d.Key == "" {
+		return nil
+	}
+	file, h, err := r.whole(ctx, d)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		r.env.Events.Warn(Warning{Code: "not_healed", Message: fmt.Sprintf("%s: %v", d.Key, err)})
+		return nil
+	}
+	err = r.replace(ctx, d.Key, file)
+	if err = errors.Join(err, r.env.FS.Remove(file)); err != nil {
+		return err
+	}
+	r.res.Healed++
+	return r.each.Healed(h)
+}
+
+// whole makes a local file of what an object should be.
+func (r *repairing) whole(ctx context.Context, d backup.Damage) (string, BackupHealed, error) {
+	var failed error
+	switch {
+	case !d.Pack.IsZero():
+		file, h, err := r.healStored(ctx, d.Key, d.Pack)
+		if err == nil {
+			err = r.checkPack(ctx, d.Key, d.Pack, file)
+		}
+		if err == nil {
+			return file, h, nil
+		}
+		failed = err
+	case strings.HasSuffix(d.Key, ".parity"):
+		file, h, err := r.newParity(ctx, d)
+		if err == nil {
+			return file, h, nil
+		}
+		failed = err
+	}
+	if r.other == nil {
+		return "", BackupHealed{}, errors.Join(failed, d.Err)
+	}
+	return r.fromOther(ctx, d, failed)
+}
+
+// checkPack verifies a local copy of a pack as it is stored; it removes one that
+// is not sound.
+func (r *repairing) checkPack(ctx context.Context, key string, id objects.ID, file string) (err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.env.FS.Remove(file))
+		}
+	}()
+	if r.dest.Bucket() != r.raw {
+		size, err := r.plainSize(ctx, key, file)
+		if err != nil {
+			return err
+		}
+		plain, err := r.decrypt(ctx, key, file, size)
+		if err != nil {
+			return err
+		}
+		defer r.env.FS.Remove(plain) //nolint:errcheck // the cache may have it
+		file = plain
+	}
+	p, err := pack.Open(r.env.FS, file, id)
+	if err != nil {
+		return err
+	}
+	_, err = p.Verify(ctx)
+	return errors.Join(err, p.Close())
+}
+
+// plainSize is the size of what is stored encrypted in a local file.
+func (r *repairing) plainSize(ctx context.Context, key, file string) (int64, error) {
+	f, err := r.env.FS.Open(file)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	plain, err := r.keys.wrap(r.dest.List().Crypt, instead{r.raw, key, f})
+	if err != nil {
+		return 0, err
+	}
+	from, err := plain.GetRange(ctx, key, 0, -1)
+	if err != nil {
+		return 0, err
+	}
+	size, err := io.Copy(io.Discard, from)
+	return size, errors.Join(err, from.Close())
+}
+
+// newParity makes the parity of a sound pack again.
+func (r *repairing) newParity(ctx context.Context, d backup.Damage) (string, BackupHealed, error) {
+	h := BackupHealed{Label: string(d.Label), Key: d.Key, From: "its pack"}
+	m, err := r.dest.Manifest(ctx, d.Label)
+	if err != nil {
+		return "", h, err
+	}
+	scheme, err := parseParity(m.Parity)
+	if err != nil || scheme == nil {
+		return "", h, errors.Join(err, errors.New("the set has no parity"))
+	}
+	key := strings.TrimSuffix(d.Key, ".parity") + ".pack"
+	id, err := objects.ParseID(strings.TrimSuffix(key[strings.LastIndexByte(key, '/')+1:], ".pack"))
+	if err != nil {
+		return "", h, err
+	}
+	size, err := storedSize(ctx, r.raw, key)
+	if err != nil {
+		return "", h, err
+	}
+	stored := make([]byte, size)
+	if err := copyRange(ctx, r.raw, key, 0, size, sliceWriter(stored)); err != nil {
+		return "", h, err
+	}
+	name, err := r.newFile(func(f vfs.File) error {
+		h.Bytes, err = parity.Encode(ctx, *scheme, id, bytes.NewReader(stored), size, f)
+		return err
+	})
+	return name, h, err
+}
+
+// storedSize is the size of an object.
+func storedSize(ctx context.Context, b bucket.Bucket, key string) (int64, error) {
+	for info, err := range b.List(ctx, key) {
+		if err != nil {
+			return 0, err
+		}
+		if info.Key == key {
+			return info.Size, nil
+		}
+	}
+	return 0, fmt.Errorf("%s: %w", key, bucket.ErrNotExist)
+}
+
+// fromOther takes an object from the other destination: that of the same key, or
+// the pack of the same ID wherever it lies.
+func (r *repairing) fromOther(ctx context.Context, d backup.Damage, failed error) (string, BackupHealed, error) {
+	h := BackupHealed{Label: string(d.Label), Key: d.Key, Pack: d.Pack, From: r.other.url}
+	name := d.Key[strings.LastIndexByte(d.Key, '/')+1:]
+	for info, err := range r.other.raw.List(ctx, "sets/") {
+		if err != nil {
+			return "", h, errors.Join(failed, err)
+		}
+		if info.Key != d.Key && (d.Pack.IsZero() || !strings.HasSuffix(info.Key, "/"+name)) {
+			continue
+		}
+		file, err := r.newFile(func(f vfs.File) error {
+			for at := int64(0); at < info.Size; at += salvageStep {
+				if err := copyRange(ctx, r.other.raw, info.Key, at, min(salvageStep, info.Size-at), &seekWriter{f}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err == nil && !d.Pack.IsZero() {
+			err = r.checkPack(ctx, d.Key, d.Pack, file)
+		}
+		if err == nil {
+			h.Bytes = info.Size
+			return file, h, nil
+		}
+		failed = errors.Join(failed, err)
+	}
+	return "", h, errors.Join(failed, fmt.Errorf("%s does not have it whole", r.other.url))
+}
+
+// healedSuffix names what waits beside a damaged object to take its place.
+const healedSuffix = ".healed"
+
+// replace puts a local file in the place of a damaged object. No object can be
+// replaced in one step, so the sound bytes are stored beside it first.
+func (r *repairing) replace(ctx context.Context, key, file string) error {
+	f, err := r.env.FS.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if err := r.raw.Delete(ctx, key+healedSuffix); err != nil { // of an earlier repair, maybe damaged by now
+		return err
+	}
+	if err := r.raw.PutIfAbsent(ctx, key+healedSuffix, f, st.Size); err != nil {
+		return err
+	}
+	return r.moveHealed(ctx, key, f, st.Size)
+}
+
+func (r *repairing) moveHealed(ctx context.Context, key string, from io.ReaderAt, size int64) error {
+	if err := r.raw.Delete(ctx, key); err != nil {
+		return err
+	}
+	if err := r.raw.PutIfAbsent(ctx, key, from, size); err != nil {
+		return err
+	}
+	return r.raw.Delete(ctx, key+healedSuffix)
+}
+
+// finish goes on with what an interrupted repair has left: sound bytes whose
+// object was deleted already take its place.
+func (r *repairing) finish(ctx context.Context) error {
+	there := make(map[string]int64)
+	for info, err := range r.raw.List(ctx, "sets/") {
+		if err != nil {
+			return err
+		}
+		there[info.Key] = info.Size
+	}
+	for key, size := range there {
+		object, ok := strings.CutSuffix(key, healedSuffix)
+		if !ok {
+			continue
+		}
+		if _, ok := there[object]; ok {
+			continue // it is looked at with everything else
+		}
+		data := make([]byte, size)
+		if err := copyRange(ctx, r.raw, key, 0, size, sliceWriter(data)); err != nil {
+			return err
+		}
+		if err := r.raw.PutIfAbsent(ctx, object, bytes.NewReader(data), size); err != nil && !errors.Is(err, bucket.ErrExist) {
+			return err
+		}
+	}
+	return nil
+}
