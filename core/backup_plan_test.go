@@ -2,17 +2,20 @@ package core_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/mlvc/mlvc/core"
 	"github.com/mlvc/mlvc/core/backupplan"
 	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/remote/bucket"
 	"github.com/mlvc/mlvc/remote/bucket/buckettest"
 )
 
@@ -216,4 +219,61 @@ func TestBackupPlanRefuses(t *testing.T) {
 			t.Errorf("%+v: %v", opt, err)
 		}
 	}
+}
+
+// What was planned is about what backups come to. They come to a little more: a
+// set writes its own commit first, and a delta whose base comes later is stored
+// whole.
+func TestBackupPlanForetells(t *testing.T) {
+	d := newDataIn(t, fastDir(t))
+	kinds := []objects.CommitKind{objects.Full, objects.Incremental, objects.Differential}
+	places := []bucket.Bucket{buckettest.Memory(), buckettest.Memory(), buckettest.Memory()}
+	var table strings.Builder
+	for i := range 30_000 {
+		fmt.Fprintf(&table, "%d,%x\n", i, planNoise(i, 12))
+	}
+	for round := range 6 {
+		for i := range 40 {
+			if round == 0 || i%10 == round {
+				d.write(fmt.Sprintf("f%d", i), planNoise(100*round+i, 20_000))
+			}
+		}
+		d.write("table.csv", fmt.Sprintf("round %d\n%s", round, table.String()))
+		d.commit(core.CommitOptions{})
+		for i, place := range places {
+			shareOpen(d, place)
+			_, err := within(d, func(r *core.Repo) (core.BackupCreateResult, error) {
+				return planCreate(t.Context(), d.env, r, kinds[i])
+			})
+			d.must(err)
+		}
+	}
+	p, err := planOf(d, core.BackupPlanOptions{})
+	d.must(err)
+	for i, place := range places {
+		var stored int64
+		for info, err := range place.List(t.Context(), "") {
+			d.must(err)
+			stored += info.Size
+		}
+		planned := p.Strategies[i].Stored
+		t.Logf("%s: planned %d, stored %d", kinds[i], planned, stored)
+		if part := float64(planned) / float64(stored); part < 0.8 || part > 1.1 {
+			t.Errorf("%s: %d bytes were planned, and are %d", kinds[i], planned, stored)
+		}
+	}
+}
+
+func planCreate(ctx context.Context, env core.Env, r *core.Repo, kind objects.CommitKind) (res core.BackupCreateResult, err error) {
+	place, err := r.BackupPlace("/place", "/place")
+	if err != nil {
+		return res, err
+	}
+	place.Cache += "-" + string(kind)
+	b, err := core.OpenBackups(ctx, env, place)
+	if err != nil {
+		return res, err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	return r.CreateBackup(ctx, b, core.BackupCreateOptions{Kind: kind})
 }

@@ -12,7 +12,10 @@
 //  3. A restore reads each pack range that the tree needs once, and of every
 //     set in the chain the manifest and the index. So its bytes are nearly the
 //     same under every strategy; how many sets must be whole is not.
-//  4. Times are bytes over one rate, that of the destination.
+//  4. What the model leaves out: deltas that a set has to store whole, as their
+//     base comes later in it or is outside of its chain, and on the other side
+//     what deltas are built on, which a restore reads too.
+//  5. Times are bytes over one rate, that of the destination.
 package backupplan
 
 import (
