@@ -71,7 +71,7 @@ func TestBackupPlan(t *testing.T) {
 	}
 	old, err := planOf(d, core.BackupPlanOptions{Rev: "HEAD~3"})
 	d.must(err)
-	if old.Commits != 1 || old.RateIs != "assumed" || old.Recommended != backupplan.FullOnly {
+	if old.Commits != 1 || old.RateIs != "assumed" || old.Recommended != backupplan.Auto {
 		t.Errorf("of one commit: %+v", old)
 	}
 }

@@ -3,8 +3,7 @@ package backupplan
 import "time"
 
 // extended appends commits to come, each of which does what the commits after
-// the first did on average. Of one commit nothing can be told: those to come
-// change nothing.
+// the first did on average.
 func (h History) extended(horizon int) History {
 	n := len(h.Commits)
 	first, last := h.Commits[0], h.Commits[n-1]

@@ -143,6 +143,9 @@ func Make(h History, opt Options) (Plan, error) {
 	if n == 0 {
 		return Plan{}, ErrNoCommits
 	}
+	if n == 1 {
+		opt.Horizon = 0 // it does not say how much will change
+	}
 	p := Plan{
 		Commits: int64(n), Horizon: int64(opt.Horizon), From: h.Commits[0].Time, To: h.Commits[n-1].Time,
 		FullEvery: int64(opt.FullEvery), KeepFull: int64(opt.KeepFull), Rate: opt.Rate,
@@ -160,5 +163,8 @@ func Make(h History, opt Options) (Plan, error) {
 		p.Strategies = append(p.Strategies, o)
 	}
 	p.Recommended, p.Reason = recommend(p.Strategies)
+	if n == 1 {
+		p.Recommended, p.Reason = Auto, "one commit does not tell how much will change, and auto decides with each backup anew"
+	}
 	return p, nil
 }

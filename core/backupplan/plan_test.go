@@ -130,17 +130,14 @@ func TestDegenerate(t *testing.T) {
 		h    backupplan.History
 		want string
 	}{
-		{"one commit", steady(1, 1000, 0), backupplan.FullOnly},
-		{"one empty commit", steady(1, 0, 0), backupplan.FullOnly},
+		{"one commit", steady(1, 1000, 0), backupplan.Auto},
+		{"one empty commit", steady(1, 0, 0), backupplan.Auto},
 		{"no change", unchanged, ""},
 		{"only deletions", shrinking, ""},
 		{"two commits", steady(2, 1000, 1), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			opt := options()
-			if len(c.h.Commits) == 1 {
-				opt.Horizon = 0
-			}
 			p := plan(t, c.h, opt)
 			if c.want != "" && p.Recommended != c.want || p.Reason == "" {
 				t.Errorf("recommends %s: %s", p.Recommended, p.Reason)
@@ -170,7 +167,9 @@ func TestDegenerate(t *testing.T) {
 func TestLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h, opt := anyHistory(t), options()
-		opt.Horizon = rapid.IntRange(0, 40).Draw(t, "horizon")
+		if opt.Horizon = rapid.IntRange(0, 40).Draw(t, "horizon"); len(h.Commits) == 1 {
+			opt.Horizon = 0
+		}
 		opt.FullEvery = rapid.IntRange(1, 12).Draw(t, "full every")
 		opt.KeepFull = rapid.SampledFrom([]int{0, 0, 1, 3}).Draw(t, "keep")
 		p, err := backupplan.Make(h, opt)
