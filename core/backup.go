@@ -29,7 +29,7 @@ type BackupConfig struct {
 	// or "off".
 	Parity string `toml:"parity,omitempty"`
 	// Encrypt are those who can read what is backed up there, separated by
-	// blanks; empty: everyone who can reach it.
+	// commas; empty: everyone who can reach it.
 	Encrypt string `toml:"encrypt,omitempty"`
 	// What expire keeps; see backup.Policy. Without any nothing goes.
 	KeepFull     int `toml:"keep_full,omitempty"`
@@ -46,6 +46,17 @@ func (c BackupConfig) Policy() backup.Policy {
 		KeepFull: c.KeepFull, KeepFullDays: c.KeepFullDays, KeepDiff: c.KeepDiff,
 		KeepDaily: c.KeepDaily, KeepWeekly: c.KeepWeekly, KeepMonthly: c.KeepMonthly,
 	}
+}
+
+// Recipients are those who can read what is backed up there.
+func (c BackupConfig) Recipients() []string {
+	var list []string
+	for key := range strings.SplitSeq(c.Encrypt, ",") {
+		if key = strings.TrimSpace(key); key != "" {
+			list = append(list, key)
+		}
+	}
+	return list
 }
 
 // kind is the kind of sets that the settings ask for.

@@ -22,7 +22,9 @@ the rules of the dataset are in mlvc.toml, which is.
                       commits both, off (default check)
   git.push            before a git push: check that the data are on the remote, auto sends
                       them, off (default check)
-  remote.NAME.url     where a remote is ("mlvc remote add" writes it)`,
+  remote.NAME.url     where a remote is ("mlvc remote add" writes it)
+  backup.NAME.url     where backups go; with type, parity, encrypt, keep_full and others
+                      ("mlvc backup --help")`,
 		example: `
 mlvc config                          # all that is set
 mlvc config user.name "Ada Lovelace" # set one

@@ -58,7 +58,7 @@ func (a *app) root() *cobra.Command {
 		a.checkoutCommand(), a.switchCommand(), a.restoreCommand(), a.branchCommand(), a.tagCommand(),
 		a.mergeCommand(), a.undoCommand(), a.opCommand(),
 		a.remoteCommand(), a.pushCommand(), a.pullCommand(), a.fetchCommand(),
-		a.verifyCommand(), a.gcCommand(), a.doctorCommand(),
+		a.verifyCommand(), a.backupCommand(), a.gcCommand(), a.doctorCommand(),
 		a.gitCommand(), a.reproduceCommand(),
 		a.completionCommand(), a.manCommand(),
 	)
