@@ -234,6 +234,35 @@ func (b *Backups) failed(err error) error {
 	return err
 }
 
+// damaged is failed for what was read from the destination: damage there is a
+// *BackupDamageError.
+func (b *Backups) damaged(err error) error {
+	if err == nil || isKeyless(err) || !isDamage(err) || errors.Is(err, context.Canceled) {
+		return b.failed(err)
+	}
+	return &BackupDamageError{URL: b.url, Err: err}
+}
+
+// BackupDamageError is for damage at a destination that parity did not heal.
+type BackupDamageError struct {
+	URL string
+	Err error
+}
+
+func (e *BackupDamageError) Error() string { return firstDamage(e.Err) }
+
+func (e *BackupDamageError) Unwrap() error { return e.Err }
+
+// firstDamage says what is wrong on one line: the damage of a pack may be that of
+// thousands of objects.
+func firstDamage(err error) string {
+	first, rest, more := strings.Cut(err.Error(), "\n")
+	if more {
+		first += fmt.Sprintf(" (and %d more)", strings.Count(rest, "\n")+1)
+	}
+	return first
+}
+
 // isDamage tells what is damaged or lost from a place that does not answer.
 func isDamage(err error) bool {
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, objects.ErrCorrupt) || errors.Is(err, objects.ErrNotFound) || errors.Is(err, bucket.ErrNotExist)

@@ -211,6 +211,7 @@ func (c *backingUp) run(ctx context.Context) error {
 			return parity.Encode(ctx, scheme, owner, from, size, io.NewOffsetWriter(w, 0))
 		}
 	}
+	empty := len(c.dest.dest.List().Sets) == 0
 	done, err := backup.Create(ctx, c.dest.dest, c.local(c.temp), opt)
 	if err != nil {
 		return err
@@ -223,7 +224,10 @@ func (c *backingUp) run(ctx context.Context) error {
 		res.Why = "the commit has this set already"
 		return nil
 	}
-	if done.Why != "" {
+	switch {
+	case done.Why != "" && empty:
+		res.Why = "the first set there"
+	case done.Why != "":
 		res.Why = "instead of " + string(c.kind) + ": " + done.Why
 	}
 	res.Objects, res.Packs = m.Tip.Objects+m.Rest.Objects, m.Tip.Packs+m.Rest.Packs

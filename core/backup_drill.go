@@ -64,7 +64,7 @@ func (b *Backups) Drill(ctx context.Context, opt BackupDrillOptions) (res Backup
 	err = b.drill(ctx, s, folder, &res)
 	err = errors.Join(err, removeAll(b.env.FS, folder))
 	if ctx.Err() != nil || err != nil && !isDamage(err) {
-		return res, b.failed(err)
+		return res, b.damaged(err)
 	}
 	res.OK = err == nil && len(res.Failed) == 0
 	if err != nil {

@@ -58,7 +58,7 @@ func (b *Backups) healChain(ctx context.Context, chain *backup.Chain) ([]BackupH
 			if ctx.Err() != nil {
 				return healed, ctx.Err()
 			}
-			b.env.Events.Warn(Warning{Code: "not_healed", Message: fmt.Sprintf("%s is damaged and cannot be healed: %v", h.Key, err)})
+			b.env.Events.Warn(Warning{Code: "not_healed", Message: fmt.Sprintf("%s is damaged and cannot be healed: %s", h.Key, firstDamage(err))})
 			continue
 		}
 		if err := chain.Supply(ctx, p.ID, file); err != nil {

@@ -112,7 +112,7 @@ func (b *Backups) Show(ctx context.Context, label string) (BackupDetail, error) 
 	}
 	m, err := b.dest.Manifest(ctx, s.Label)
 	if err != nil {
-		return BackupDetail{}, b.failed(err)
+		return BackupDetail{}, b.damaged(err)
 	}
 	list := b.dest.List()
 	d := BackupDetail{

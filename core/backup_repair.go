@@ -103,7 +103,7 @@ func (r *repairing) repair(ctx context.Context, d backup.Damage) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		r.env.Events.Warn(Warning{Code: "not_healed", Message: fmt.Sprintf("%s: %v", d.Key, err)})
+		r.env.Events.Warn(Warning{Code: "not_healed", Message: d.Key + ": " + firstDamage(err)})
 		return nil
 	}
 	err = r.replace(ctx, d.Key, file)

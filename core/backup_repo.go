@@ -87,7 +87,7 @@ func (b *Backups) RestoreRepo(ctx context.Context, opt BackupRepoOptions) (res B
 	}
 	err = b.fillRepo(ctx, r, chosen, &res)
 	if err = errors.Join(err, r.Close()); err != nil {
-		return res, b.failed(err)
+		return res, b.damaged(err)
 	}
 	if err := b.env.FS.Remove(filepath.Join(opt.Dir, Dir, restoringFile)); err != nil {
 		return res, err

@@ -57,7 +57,7 @@ func (b *Backups) Restore(ctx context.Context, opt BackupRestoreOptions) (res Ba
 		return b.restoreFiles(ctx, chosen, opt, again, &res.Carried)
 	})
 	if err != nil {
-		return res, b.failed(err)
+		return res, b.damaged(err)
 	}
 	b.env.Events.Progress(Progress{Phase: PhaseFinished, Files: res.Written, Bytes: res.Bytes})
 	res.Took = b.env.Now().Sub(started)
@@ -149,7 +149,7 @@ func (b *Backups) setAt(label string, when time.Time) (backup.Set, error) {
 func (b *Backups) open(ctx context.Context, s backup.Set, commit objects.ID) (*chosenSet, error) {
 	chain, err := b.dest.Chain(ctx, s.Label)
 	if err != nil {
-		return nil, b.failed(err)
+		return nil, b.damaged(err)
 	}
 	return &chosenSet{label: s.Label, chain: chain, commit: commit}, nil
 }
@@ -175,13 +175,13 @@ func (b *Backups) chooseRevision(ctx context.Context, rev string) (*chosenSet, e
 			return b.bestFor(ctx, found)
 		}
 		if ctx.Err() != nil || !isDamage(err) && !errors.Is(err, revision.ErrUnknown) {
-			return nil, b.failed(err)
+			return nil, b.damaged(err)
 		}
 		if failed == nil {
 			failed = err
 		}
 	}
-	return nil, b.failed(failed)
+	return nil, b.damaged(failed)
 }
 
 // lookUpIn looks a revision up in a set.

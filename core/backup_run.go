@@ -2,10 +2,12 @@ package core
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/mlvc/mlvc/objects"
 )
 
 // BackupRun is what a scheduled run did at one destination.
@@ -27,8 +29,8 @@ func (r *Repo) BackupNames() []string { return slices.Sorted(maps.Keys(r.config.
 // BackupSettings are those of a destination.
 func (r *Repo) BackupSettings(name string) BackupConfig { return r.config.Backups[name] }
 
-// errBackupDamaged ends a run whose new set is not sound.
-var errBackupDamaged = errors.New("the set was made and is damaged already: the disk or the way there cannot be relied on")
+// errNewDamage ends a run whose new set is not sound.
+var errNewDamage = fmt.Errorf("%w: the set was just made, so the disk or the way there cannot be relied on", objects.ErrCorrupt)
 
 // RunBackup does what the settings say for one open destination: it makes the
 // set of HEAD, reads it back whole, and expires. A set that does not verify ends
@@ -74,7 +76,7 @@ func (r *Repo) verifyNew(ctx context.Context, b *Backups, run *BackupRun) error 
 	}
 	run.Verified = &verified
 	if verified.Damaged > 0 {
-		return errBackupDamaged
+		return &BackupDamageError{URL: b.url, Err: errNewDamage}
 	}
 	return nil
 }

@@ -2,10 +2,12 @@ package core
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
 	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/remote"
 	"github.com/mlvc/mlvc/remote/backup"
 )
 
@@ -127,7 +129,11 @@ func (b *Backups) note(ctx context.Context, labels []backup.Label, change func(*
 }
 
 func newBackupDamage(d backup.Damage) BackupDamage {
-	damage := BackupDamage{Label: string(d.Label), Key: d.Key, Pack: d.Pack, Error: d.Err.Error(), Lost: len(d.Lost), Paths: d.Paths, Sets: []string{}}
+	err := d.Err
+	if at, ok := errors.AsType[*remote.DepotError](err); ok && at.Key == d.Key {
+		err = at.Err // the key is said already
+	}
+	damage := BackupDamage{Label: string(d.Label), Key: d.Key, Pack: d.Pack, Error: firstDamage(err), Lost: len(d.Lost), Paths: d.Paths, Sets: []string{}}
 	for _, label := range d.Sets {
 		damage.Sets = append(damage.Sets, string(label))
 	}

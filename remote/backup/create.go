@@ -94,6 +94,9 @@ func Create(ctx context.Context, dst *Destination, src *remote.Local, opt Create
 	}
 	if s := c.existing; s != nil {
 		m, err := dst.manifest(ctx, s.Label, s.Manifest)
+		if err != nil && dst.opt.NoKey != nil && dst.opt.NoKey(err) {
+			err = nil // the list says that it is there; the Manifest is zero
+		}
 		return Created{Choice: Choice{Label: s.Label, Base: s.Base}, Set: *s, Manifest: m, Existed: true}, err
 	}
 	label, resumed, err := dst.claim(ctx, c, opt)

@@ -18,6 +18,8 @@ import (
 	"github.com/mlvc/mlvc/objects/vfs"
 	"github.com/mlvc/mlvc/refs"
 	"github.com/mlvc/mlvc/remote"
+	"github.com/mlvc/mlvc/remote/backup"
+	"github.com/mlvc/mlvc/remote/backup/crypt"
 )
 
 // testEnv is an environment with a folder of its own, and no variables.
@@ -103,6 +105,18 @@ func TestExplain(t *testing.T) {
 		{&core.NotHereError{Err: errors.New("x")}, "not_here", ExitError},
 		{&core.PlaceError{URL: "s3://x", Err: &schemeError{"s3"}}, "unknown_place", ExitUsage},
 		{&remote.NotHeldError{ID: id}, "not_held", ExitRefused},
+		{&core.NoBackupError{Name: "x"}, "no_destination", ExitNotFound},
+		{&core.NoSetsError{URL: "/x"}, "no_backups", ExitNotFound},
+		{&backup.NoSetError{URL: "/x", Label: "x"}, "no_set", ExitNotFound},
+		{&core.PromisedError{Remote: "origin"}, "not_here", ExitRefused},
+		{&core.LostBackupsError{URL: "/x"}, "lost_backups", ExitRefused},
+		{&backup.ForeignError{URL: "/x"}, "foreign_backups", ExitRefused},
+		{&backup.LastFullError{Label: "x"}, "last_full", ExitRefused},
+		{&backup.BaseGoneError{Base: "x"}, "base_gone", ExitBusy},
+		{&crypt.NoKeyError{Key: "x"}, "no_key", ExitRefused},
+		{&core.KeysError{Err: errors.New("x")}, "bad_key", ExitUsage},
+		{crypt.ErrNoRecipient, "no_recipient", ExitUsage},
+		{&core.BackupDamageError{URL: "/x", Err: objects.ErrCorrupt}, "damaged_backup", ExitDamaged},
 		{&core.RulesError{Where: "mlvc.toml:1:2", What: "x"}, "bad_rules", ExitUsage},
 		{&revision.UnknownError{Text: "x"}, "unknown_revision", ExitNotFound},
 		{&revision.AmbiguousError{Text: "x"}, "ambiguous", ExitUsage},

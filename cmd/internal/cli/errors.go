@@ -72,7 +72,7 @@ func (f failure) print(t *text) {
 // explain finds out what to say of an error.
 func explain(err error) failure {
 	for _, group := range []func(error) (failure, bool){
-		explainGit, explainCall, explainShare, explainRefusal, explainMove, explainImport, explainName, explainRepository, explainSystem,
+		explainGit, explainCall, explainBackup, explainShare, explainRefusal, explainMove, explainImport, explainName, explainRepository, explainSystem,
 	} {
 		if f, ok := group(err); ok {
 			if f.Message == "" {
