@@ -59,6 +59,9 @@ type repairing struct {
 	res   *BackupRepaired
 }
 
+// repairRounds ends a repair at a disk that damages what is written.
+const repairRounds = 10
+
 func (r *repairing) run(ctx context.Context) error {
 	if err := r.finish(ctx); err != nil {
 		return err
@@ -68,9 +71,9 @@ func (r *repairing) run(ctx context.Context) error {
 		return err
 	}
 	r.res.Damaged = len(found.Damage)
-	// A set whose index is lost shows its packs only when that is back, and
-	// parity is made of sound packs.
-	for round := 0; len(found.Damage) > 0 && round < 3; round++ {
+	// A set whose manifest is lost shows its index only when that is back, and
+	// so its packs, of which parity is made.
+	for round := 0; len(found.Damage) > 0 && round < repairRounds; round++ {
 		healed := r.res.Healed
 		for _, d := range found.Damage {
 			if err := r.repair(ctx, d); err != nil {

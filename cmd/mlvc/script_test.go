@@ -38,7 +38,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "json": jsonValue, "lines": lineCount, "let": let, "fill": fill,
-			"damage": damage, "hold": hold, "release": release, "unpack": unpack,
+			"damage": damage, "bite": bite, "hold": hold, "release": release, "unpack": unpack,
 		},
 		RequireUniqueNames: true,
 	})
@@ -128,6 +128,34 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return os.WriteFile(name, data, 0o600)
 	}))
+}
+
+// bite DIR N: overwrites N bytes in the middle of the largest pack below DIR.
+func bite(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: bite DIR N")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	var largest string
+	var most int64
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(name) != ".pack" {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Size() > most {
+			largest, most = name, info.Size()
+		}
+		return err
+	}))
+	data, err := os.ReadFile(largest)
+	ts.Check(err)
+	for i := range n {
+		data[len(data)/2+i] ^= 0x5a
+	}
+	ts.Check(os.Chmod(largest, 0o600))
+	ts.Check(os.WriteFile(largest, data, 0o600))
 }
 
 // unpack NAME: unpacks a project that another tool made into a folder NAME.

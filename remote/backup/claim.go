@@ -78,8 +78,8 @@ func (d *Destination) newLabel(ctx context.Context, c choice, list List) (Label,
 	for range maxClaims {
 		label := newLabel(c.base(), c.kind, t)
 		t = t.Add(time.Second)
-		if _, taken := list.Find(label); taken {
-			continue
+		if slices.ContainsFunc(list.Sets, func(s Set) bool { return s.Label.Time().Equal(label.Time()) }) {
+			continue // the newest is told by its time
 		}
 		key := label.folder() + claimName
 		err := d.bucket.PutIfAbsent(ctx, key, strings.NewReader(string(label)), int64(len(label)))
