@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/mlvc/mlvc/core/backupplan"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/content"
 	"github.com/mlvc/mlvc/objects/kv"
@@ -121,4 +122,13 @@ func (r *Repo) MergeTrees(ctx context.Context, base, ours, theirs objects.ID, op
 		entries[e.Path] = e.Entry
 	}
 	return tree, entries, nil
+}
+
+// WeighLine weighs the history of HEAD in parts.
+func (r *Repo) WeighLine(ctx context.Context, parts int) ([]backupplan.Commit, error) {
+	line, err := r.firstParentLine(ctx, "HEAD")
+	if err != nil {
+		return nil, err
+	}
+	return r.weighLineIn(ctx, line, parts, 0)
 }

@@ -102,7 +102,7 @@ func (b *bench) init(ctx context.Context, s *set) error {
 			return err
 		}
 	}
-	s.committed, s.between, s.remote, s.clone = false, [2]string{}, "", ""
+	s.committed, s.between, s.remote, s.clone, s.backups.mlvc = false, [2]string{}, "", "", ""
 	_, _, err := measure(ctx, false, b.mlvc, "-C", s.dir, "init", "--track", "data")
 	return err
 }
@@ -165,9 +165,9 @@ func (b *bench) prepare(ctx context.Context, s *set) error {
 }
 
 // need is the free space that a set's rows may take: the data, a repository,
-// a copy, and what stays until the end.
+// a copy, two backups, what comes out of one, and what stays until the end.
 func (b *bench) need(s *set) int64 {
-	return int64(3+s.kept*b.pairs)*s.bytes + 1<<30
+	return int64(6+s.kept*b.pairs)*s.bytes + 1<<30
 }
 
 // warm reads every file once, so that the first of a pair has no worse cache.

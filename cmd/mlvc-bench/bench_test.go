@@ -314,3 +314,59 @@ func TestRowReports(t *testing.T) {
 		t.Error("the report does not say that a row failed")
 	}
 }
+
+// TestEditHundredth: of many files one in a hundred is other, of few a
+// hundredth of each; none changes its size.
+func TestEditHundredth(t *testing.T) {
+	for _, c := range []struct {
+		files       int
+		size        int64
+		wantFiles   int
+		wantChanged int64
+	}{{300, 1000, 3, 3 * 1000}, {4, 100_000, 4, 4 * 1000}} {
+		s := &set{dir: t.TempDir(), files: c.files}
+		if err := makeFiles(t.Context(), s.data(), s.files, c.size); err != nil {
+			t.Fatal(err)
+		}
+		before := make([][]byte, c.files)
+		read := func(i int) []byte {
+			b, err := os.ReadFile(s.file(i))
+			if err != nil || int64(len(b)) != c.size {
+				t.Fatalf("file %d has %d bytes: %v", i, len(b), err)
+			}
+			return b
+		}
+		for i := range before {
+			before[i] = read(i)
+		}
+		if err := editHundredth(s); err != nil {
+			t.Fatal(err)
+		}
+		files, changed := 0, int64(0)
+		for i, old := range before {
+			now := read(i)
+			if !bytes.Equal(old, now) {
+				files++
+			}
+			for k := range now {
+				if now[k] != old[k] {
+					changed++
+				}
+			}
+		}
+		if files != c.wantFiles || changed > c.wantChanged || changed < c.wantChanged*9/10 {
+			t.Errorf("of %d files %d are other, in %d bytes", c.files, files, changed)
+		}
+	}
+}
+
+// TestNeedsRestic: without it the rows say so, before anything is made.
+func TestNeedsRestic(t *testing.T) {
+	t.Setenv("PATH", "")
+	b := &bench{dir: t.TempDir()}
+	for _, step := range []step{createFirst, resticFirst} {
+		if _, err := step(t.Context(), b, &set{dir: t.TempDir()}); !errors.Is(err, needsRestic) {
+			t.Errorf("without restic: %v", err)
+		}
+	}
+}

@@ -13,6 +13,13 @@ type row struct {
 	checks []check
 }
 
+// asRestic are the budgets of a backup beside restic.
+var asRestic = []check{
+	{seconds, "at most as restic", times(1)},
+	{stored, "at most as restic", times(1)},
+	{memory, "at most as restic", times(1)},
+}
+
 // rows are in the order in which they are measured: the first commit of a set
 // comes first, what moves its HEAD last.
 var rows = []row{
@@ -52,6 +59,23 @@ var rows = []row{
 		checks: []check{{seconds, "", nil}},
 	},
 	{
+		name: "backup-small", set: "small", work: "first backup, {files} files of 10 KiB",
+		ref: "restic", mlvc: createFirst, refer: resticFirst, checks: asRestic,
+	},
+	{
+		name: "backup-changed-small", set: "small", work: "backup of a commit of 1 in 100 of {files} files of 10 KiB",
+		ref: "restic", mlvc: createChanged, refer: resticChanged, checks: asRestic,
+	},
+	{
+		name: "backup-commit-small", set: "small", work: "commit and backup of 1 in 100 of {files} files of 10 KiB",
+		ref: "restic", mlvc: commitChanged, refer: resticChanged, checks: asRestic,
+	},
+	{
+		name: "backup-restore-small", set: "small", work: "restore of a backup, {files} files of 10 KiB",
+		ref: "restic", mlvc: restoreBackup, refer: resticRestore,
+		checks: []check{{seconds, "at most as restic", times(1)}, {memory, "at most as restic", times(1)}},
+	},
+	{
 		name: "git-hooks", set: "small", work: "what the hooks add to git commit, {files} clean files",
 		ref: "mlvc status", mlvc: hooked, refer: status,
 		checks: []check{{seconds, "at most 50 ms more", above(0.05)}},
@@ -68,6 +92,23 @@ var rows = []row{
 			{seconds, "at most 1.5 ×", times(1.5)},
 			{stored, "at most 256 KiB", fixed(256 << 10)},
 		},
+	},
+	{
+		name: "backup-large", set: "large", work: "first backup, 4 × {size} incompressible",
+		ref: "restic", mlvc: createFirst, refer: resticFirst, checks: asRestic,
+	},
+	{
+		name: "backup-changed-large", set: "large", work: "backup of a commit of a hundredth of 4 × {size} incompressible",
+		ref: "restic", mlvc: createChanged, refer: resticChanged, checks: asRestic,
+	},
+	{
+		name: "backup-commit-large", set: "large", work: "commit and backup of a hundredth of 4 × {size} incompressible",
+		ref: "restic", mlvc: commitChanged, refer: resticChanged, checks: asRestic,
+	},
+	{
+		name: "backup-restore-large", set: "large", work: "restore of a backup, 4 × {size} incompressible",
+		ref: "restic", mlvc: restoreBackup, refer: resticRestore,
+		checks: []check{{seconds, "at most as restic", times(1)}, {memory, "at most as restic", times(1)}},
 	},
 	{
 		name: "first-many", set: "many", work: "first commit, {many} files of 100 bytes", once: true,

@@ -37,6 +37,7 @@ type set struct {
 	remote    string    // the folder that was pushed to; "" if none
 	pushed    bool      // the newest commit is there
 	clone     string    // of remote; "" if none
+	backups   backups
 }
 
 func (s *set) data() string { return filepath.Join(s.dir, "data") }
@@ -58,7 +59,7 @@ func (s *set) file(i int) string {
 func newSets(dir string, z sizes) map[string]*set {
 	const block = 4096
 	all := []*set{
-		{name: "small", files: z.Files, bytes: int64(z.Files) * 3 * block, kept: 7, make: func(ctx context.Context, data string) error {
+		{name: "small", files: z.Files, bytes: int64(z.Files) * 3 * block, kept: 9, make: func(ctx context.Context, data string) error {
 			return makeFiles(ctx, data, z.Files, 10<<10)
 		}},
 		{name: "large", files: 4, bytes: 4 * z.Size, make: func(ctx context.Context, data string) error {

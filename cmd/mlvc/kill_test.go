@@ -27,7 +27,7 @@ import (
 // or in a commit.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	kills, seed := number("MLVC_KILLS", 200), uint64(number("MLVC_SEED", int(time.Now().UnixNano()%1e9)))
+	kills, seed := number("MLVC_KILLS", 100), uint64(number("MLVC_SEED", int(time.Now().UnixNano()%1e9)))
 	if testing.Short() {
 		kills = min(kills, 20)
 	}

@@ -62,7 +62,7 @@ mlvc backup restore /media/ada/disk/faces --to ~/faces`,
 	cmd.AddCommand(
 		a.backupCreateCommand(), a.backupListCommand(), a.backupShowCommand(), a.backupVerifyCommand(),
 		a.backupRestoreCommand(), a.backupExpireCommand(), a.backupDrillCommand(), a.backupRepairCommand(),
-		a.backupRunCommand(), a.backupTimerCommand(),
+		a.backupPlanCommand(), a.backupRunCommand(), a.backupTimerCommand(),
 	)
 	return cmd
 }

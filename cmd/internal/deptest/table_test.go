@@ -41,6 +41,7 @@ var rows = []row{
 	{pkg: "core", may: []string{"objects/...", "refs", "remote/...", "core/..."}},
 	{pkg: "core/internal/ordered"},
 	{pkg: "core/internal/yaml"},
+	{pkg: "core/backupplan", may: []string{"objects"}},
 	{pkg: "core/gitpair", may: []string{"objects", "objects/vfs"}},
 	{pkg: "core/history", may: []string{"objects"}},
 	{pkg: "core/revision", may: []string{"objects", "refs", "core/history"}},
