@@ -2,11 +2,10 @@ package core
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"path/filepath"
 	"time"
-
-	"errors"
 
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/remote/backup"

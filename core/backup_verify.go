@@ -52,7 +52,7 @@ func (b *Backups) Verify(ctx context.Context, opt BackupVerifyOptions, each func
 	if res.Percent <= 0 {
 		res.Percent = 100
 	}
-	v := backup.VerifyOptions{Percent: opt.Percent, Seed: rand.Uint64()}
+	v := backup.VerifyOptions{Percent: opt.Percent, Seed: rand.Uint64(), Workers: 1}
 	if opt.Label != "" {
 		s, err := b.set(opt.Label)
 		if err != nil {

@@ -301,11 +301,11 @@ func (w *writer) have(ctx context.Context) []objects.ID {
 func (w *writer) addParity(ctx context.Context, p remote.PackInfo, r io.ReaderAt) error {
 	length := p.Size
 	if w.dst.bucket != w.dst.raw { // it is the bytes that are stored which rot
-		stored, err := readAll(ctx, w.dst.raw, remote.PackKey(w.label.folder(), p.ID))
+		stored, err := openObject(ctx, w.dst.raw, remote.PackKey(w.label.folder(), p.ID))
 		if err != nil {
 			return w.dst.failed(remote.PackKey(w.label.folder(), p.ID), err)
 		}
-		r, length = bytes.NewReader(stored), int64(len(stored))
+		r, length = stored, stored.size
 	}
 	var out memory
 	size, err := w.opt.Parity(ctx, p.ID, r, length, &out)

@@ -1,7 +1,6 @@
 package backup
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -284,14 +283,14 @@ func (v *verifier) parity(ctx context.Context, s Set, p remote.PackInfo) error {
 	if errors.Is(err, bucket.ErrNotExist) {
 		return nil // it was reported
 	}
-	var stored []byte
+	var stored *object
 	if err == nil {
-		stored, err = readAll(ctx, v.d.raw, remote.PackKey(s.Label.folder(), p.ID))
+		stored, err = openObject(ctx, v.d.raw, remote.PackKey(s.Label.folder(), p.ID))
 	}
 	if err != nil {
 		return v.d.failed(key, err)
 	}
-	if err := v.d.opt.CheckParity(ctx, data, bytes.NewReader(stored), int64(len(stored))); err != nil {
+	if err := v.d.opt.CheckParity(ctx, data, stored, stored.size); err != nil {
 		if !isDamage(err) {
 			return v.d.failed(key, err)
 		}
