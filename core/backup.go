@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
+	"github.com/mlvc/mlvc/remote"
 	"github.com/mlvc/mlvc/remote/backup"
 	"github.com/mlvc/mlvc/remote/backup/parity"
 	"github.com/mlvc/mlvc/remote/bucket"
@@ -228,10 +230,19 @@ func (b *Backups) failed(err error) error {
 	switch {
 	case err == nil, errors.Is(err, context.Canceled), errors.As(err, &damaged), isDamage(err):
 		return err
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, vfs.ErrNoSpace), errors.Is(err, bucket.ErrTooLarge):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), errors.Is(err, vfs.ErrNoSpace), errors.Is(err, bucket.ErrTooLarge):
 		return &PlaceError{b.place.Name, b.url, err}
 	}
 	return err
+}
+
+// unwritten is failed for what is being written: what is not found then is the
+// place itself, or what was just written there.
+func (b *Backups) unwritten(err error) error {
+	if at, ok := errors.AsType[*remote.DepotError](err); ok && at.URL == b.url && errors.Is(at, fs.ErrNotExist) {
+		return &PlaceError{b.place.Name, b.url, fmt.Errorf("it went away while it was written: %w", err)}
+	}
+	return b.failed(err)
 }
 
 // damaged is failed for what was read from the destination: damage there is a

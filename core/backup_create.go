@@ -94,7 +94,7 @@ func (r *Repo) CreateBackup(ctx context.Context, b *Backups, opt BackupCreateOpt
 	}
 	defer removeAll(r.env.FS, c.temp) //nolint:errcheck // what stays is swept when it is old
 	if err := c.run(ctx); err != nil {
-		return res, b.failed(err)
+		return res, b.unwritten(err)
 	}
 	r.env.Events.Progress(Progress{Phase: PhaseFinished, Bytes: res.Bytes})
 	res.Took = r.env.Now().Sub(started)

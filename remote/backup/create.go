@@ -192,6 +192,11 @@ func (w *writer) write(ctx context.Context) (m Manifest, s Set, err error) {
 	}
 	s, err = w.dst.putManifest(ctx, m)
 	s.Bytes += m.Tip.Bytes + m.Rest.Bytes + w.parity.Load() + x.Size
+	if err == nil {
+		// A disk that is taken away midway leaves a folder in its place, which
+		// takes the rest.
+		err = w.dst.present(ctx, []Manifest{m})
+	}
 	return m, s, err
 }
 

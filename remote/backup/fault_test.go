@@ -1,7 +1,9 @@
 package backup_test
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"testing"
 	"time"
 
@@ -87,6 +89,44 @@ func TestCreateFaults(t *testing.T) {
 			r.onlyNeeded(b)
 			r.check(b)
 		})
+	}
+}
+
+// unplugged is a disk that is taken away after so many writes; what comes then
+// goes to the folder that it was mounted on.
+type unplugged struct {
+	bucket.Bucket
+	under  bucket.Bucket
+	writes int
+}
+
+func (u *unplugged) PutIfAbsent(ctx context.Context, key string, body io.ReaderAt, size int64) error {
+	if u.writes--; u.writes == 0 {
+		u.Bucket = u.under
+	}
+	return u.Bucket.PutIfAbsent(ctx, key, body, size)
+}
+
+// A first set of which a part went elsewhere is not listed: what is, is whole.
+func TestCreateUnplugged(t *testing.T) {
+	for writes := 2; ; writes++ {
+		r := newRepo(t, 3)
+		r.random()
+		disk, under := buckettest.Memory(), buckettest.Memory()
+		u := &unplugged{disk, under, writes}
+		_, err := r.create(u, r.wanted(r.random(), objects.Full))
+		if u.writes > 0 {
+			if err != nil || writes < 5 {
+				t.Fatalf("%d writes: %v", writes, err)
+			}
+			return
+		}
+		for _, b := range []bucket.Bucket{disk, under} {
+			v, verr := r.mustOpen(b).Verify(t.Context(), backup.VerifyOptions{})
+			if verr != nil || len(v.Damage) > 0 || len(v.Sets) > 0 && err != nil {
+				t.Errorf("unplugged before write %d: %d sets, %d damaged, %v, %v", writes, len(v.Sets), len(v.Damage), err, verr)
+			}
+		}
 	}
 }
 

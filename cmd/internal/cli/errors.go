@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/mlvc/mlvc/core"
 	"github.com/mlvc/mlvc/core/revision"
@@ -254,6 +255,9 @@ func explainReach(err error) (failure, bool) {
 	if _, ok := errors.AsType[*core.PlaceError](err); ok && errors.Is(err, vfs.ErrNoSpace) {
 		return failure{Code: "disk_full", Hint: "free some space on the disk that is named, and run it again: it goes on with what has arrived", Exit: ExitError}, true
 	}
+	if _, ok := errors.AsType[*core.PlaceError](err); ok && errors.Is(err, syscall.EROFS) {
+		return failure{Code: "read_only", Hint: "it can only be read from: mount it for writing, and run it again", Exit: ExitError}, true
+	}
 	if _, ok := errors.AsType[*core.PlaceError](err); ok {
 		return failure{Code: "unreachable", Hint: `check that the disk or share is there; "mlvc remote" lists where remotes are`, Exit: ExitError}, true
 	}
@@ -329,7 +333,9 @@ func explainObstacles(e *core.ObstaclesError) failure {
 	if more := e.Obstacles.Count - int64(len(e.Obstacles.List)); more > 0 {
 		f.Paths = append(f.Paths, "… and "+decimal(more)+" more")
 	}
-	if !forced && !e.Begun {
+	if strings.HasPrefix(e.Verb, "restore into") {
+		f.Hint = "choose a folder that is empty or not there, or move away what is named"
+	} else if !forced && !e.Begun {
 		f.Hint = "move or rename what is named; not all of it can be replaced by --force"
 	}
 	return f
