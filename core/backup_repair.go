@@ -13,6 +13,7 @@ import (
 	"github.com/mlvc/mlvc/objects/pack"
 	"github.com/mlvc/mlvc/objects/vfs"
 	"github.com/mlvc/mlvc/remote/backup"
+	"github.com/mlvc/mlvc/remote/backup/crypt"
 	"github.com/mlvc/mlvc/remote/backup/parity"
 	"github.com/mlvc/mlvc/remote/bucket"
 )
@@ -33,10 +34,10 @@ type BackupRepairEach struct {
 }
 
 // Repair reads everything at a destination, and puts what is damaged right: a
-// pack by its parity, or from another destination (or nil) that has it; parity by
-// its pack; any other object from the other destination. What was healed was
-// verified before it took the place of what is damaged, and lies beside it
-// until it has: interrupted anywhere, the next repair goes on.
+// key file of an encrypted one by its copy; a pack by its parity, or from another
+// destination (or nil) that has it; parity by its pack; any other object from the
+// other destination. What was healed was verified before it took the
+// place of what is damaged, and lies beside it until it has: interrupted anywhere, the next repair goes on.
 func (b *Backups) Repair(ctx context.Context, other *Backups, each BackupRepairEach) (res BackupRepaired, err error) {
 	started := b.env.Now()
 	res.URL = b.url
@@ -66,11 +67,14 @@ func (r *repairing) run(ctx context.Context) error {
 	if err := r.finish(ctx); err != nil {
 		return err
 	}
+	if err := r.healKeys(ctx); err != nil {
+		return err
+	}
 	found, err := r.dest.Verify(ctx, backup.VerifyOptions{ReadOnly: true})
 	if err != nil {
 		return err
 	}
-	r.res.Damaged = len(found.Damage)
+	r.res.Damaged += len(found.Damage)
 	// A set whose manifest is lost shows its index only when that is back, and
 	// so its packs, of which parity is made.
 	for round := 0; len(found.Damage) > 0 && round < repairRounds; round++ {
@@ -94,6 +98,27 @@ func (r *repairing) run(ctx context.Context) error {
 		}
 	}
 	return r.noteVerified(ctx, found, 100)
+}
+
+// healKeys makes key files of an encrypted destination that are damaged or lost
+// like their copies: without its key nothing can be read. One of which no copy
+// opens is met again by what it was the key of.
+func (r *repairing) healKeys(ctx context.Context) error {
+	sealed, ok := r.dest.Bucket().(*crypt.Bucket)
+	if !ok || len(r.keys.identities) == 0 {
+		return nil
+	}
+	healed, err := sealed.HealKeys(ctx)
+	for _, name := range healed {
+		r.res.Damaged, r.res.Healed = r.res.Damaged+1, r.res.Healed+1
+		if err := r.each.Healed(BackupHealed{Key: name, From: "its copy"}); err != nil {
+			return err
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		r.env.Events.Warn(Warning{Code: "not_healed", Message: firstDamage(err)})
+	}
+	return ctx.Err()
 }
 
 // repair puts one object right, if it can be.

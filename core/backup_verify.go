@@ -9,6 +9,7 @@ import (
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/remote"
 	"github.com/mlvc/mlvc/remote/backup"
+	"github.com/mlvc/mlvc/remote/backup/crypt"
 )
 
 // BackupVerifyOptions say how much is read.
@@ -67,6 +68,9 @@ func (b *Backups) Verify(ctx context.Context, opt BackupVerifyOptions, each func
 	if err != nil {
 		return res, b.failed(err)
 	}
+	if err := b.checkKeys(ctx); err != nil {
+		return res, err
+	}
 	res.Packs, res.Bytes, res.Damaged = done.Packs, done.Bytes, len(done.Damage)
 	for _, label := range done.Sets {
 		res.Sets = append(res.Sets, string(label))
@@ -93,6 +97,20 @@ func (b *Backups) verify(ctx context.Context, opt backup.VerifyOptions) (backup.
 		b.env.Events.Warn(Warning{Code: "not_noted", Message: "that it was verified could not be noted there: " + err.Error()})
 	}
 	return done, ctx.Err()
+}
+
+// checkKeys warns of key files of an encrypted destination of which only the other
+// copy is left: nothing is lost yet, but all would be with that.
+func (b *Backups) checkKeys(ctx context.Context) error {
+	sealed, ok := b.dest.Bucket().(*crypt.Bucket)
+	if !ok || len(b.keys.identities) == 0 {
+		return nil
+	}
+	broken, _ := sealed.CheckKeys(ctx) //nolint:errcheck // what cannot be read at all is damage of what it is the key of
+	for _, name := range broken {
+		b.env.Events.Warn(Warning{Code: "key_copy", Message: name + ` is damaged or missing, and only its copy is left: "mlvc backup repair" makes it anew`})
+	}
+	return ctx.Err()
 }
 
 // noteVerified writes what was found into the list.

@@ -201,6 +201,10 @@ func (a *app) local(t time.Time) string {
 
 func (a *app) printHealed(t *text, healed []core.BackupHealed) {
 	for _, h := range healed {
-		t.line("  %s %s: %s damaged, made whole from %s", t.paint(yellow, "healed"), h.Key, size(h.Bytes), h.From)
+		damaged := ""
+		if h.Bytes > 0 {
+			damaged = size(h.Bytes) + " damaged, "
+		}
+		t.line("  %s %s: %smade whole from %s", t.paint(yellow, "healed"), h.Key, damaged, h.From)
 	}
 }

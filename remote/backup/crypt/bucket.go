@@ -110,7 +110,12 @@ func (b *Bucket) Rotate(ctx context.Context, recipients []Recipient) (int, error
 // copy, if they open that, and returns their names. The error names those of
 // which neither copy opens.
 func (b *Bucket) HealKeys(ctx context.Context) (healed []string, err error) {
-	return b.keys.heal(ctx)
+	return b.keys.heal(ctx, false)
+}
+
+// CheckKeys returns the names that HealKeys would, and changes nothing.
+func (b *Bucket) CheckKeys(ctx context.Context) (broken []string, err error) {
+	return b.keys.heal(ctx, true)
 }
 
 // sealed reports whether the object is an encrypted one; an error for a key

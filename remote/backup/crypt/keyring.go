@@ -234,8 +234,9 @@ func (k *keyring) replace(ctx context.Context, name string, file []byte) error {
 	return err
 }
 
-// heal makes each key file that does not open like its copy that does.
-func (k *keyring) heal(ctx context.Context) (healed []string, err error) {
+// heal makes each key file that does not open like its copy that does; dry, it
+// only names them.
+func (k *keyring) heal(ctx context.Context, dry bool) (healed []string, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	ids, err := k.list(ctx)
@@ -244,7 +245,7 @@ func (k *keyring) heal(ctx context.Context) (healed []string, err error) {
 	}
 	var lost []error
 	for _, id := range ids {
-		names, err := k.healEpoch(ctx, id)
+		names, err := k.healEpoch(ctx, id, dry)
 		healed = append(healed, names...)
 		if ctx.Err() != nil {
 			return healed, ctx.Err()
@@ -254,7 +255,7 @@ func (k *keyring) heal(ctx context.Context) (healed []string, err error) {
 	return healed, errors.Join(lost...)
 }
 
-func (k *keyring) healEpoch(ctx context.Context, id epochID) (healed []string, err error) {
+func (k *keyring) healEpoch(ctx context.Context, id epochID, dry bool) (healed []string, err error) {
 	var good []byte
 	var broken []string
 	for _, name := range id.keyFiles() {
@@ -270,6 +271,9 @@ func (k *keyring) healEpoch(ctx context.Context, id epochID) (healed []string, e
 	}
 	if good == nil {
 		return nil, err
+	}
+	if dry {
+		return broken, nil
 	}
 	for _, name := range broken {
 		if err := k.replace(ctx, name, good); err != nil {
