@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/mlvc/mlvc/core"
@@ -17,12 +18,12 @@ import (
 // refuseCancel is a place at whose i-th operation the user interrupts.
 type refuseCancel struct {
 	bucket.Bucket
-	left   int
+	left   atomic.Int64
 	cancel context.CancelFunc
 }
 
 func (b *refuseCancel) step() {
-	if b.left--; b.left == 0 {
+	if b.left.Add(-1) == 0 {
 		b.cancel()
 	}
 }
@@ -76,7 +77,8 @@ func TestShareInterrupted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for i := 1; ; i++ {
 				ctx, cancel := context.WithCancel(t.Context())
-				at := &refuseCancel{Bucket: place, left: i, cancel: cancel}
+				at := &refuseCancel{Bucket: place, cancel: cancel}
+				at.left.Store(int64(i))
 				copied := &data{t: t, root: filepath.Join(fastDir(t), "r"), env: old.env}
 				old.must(os.CopyFS(copied.root, os.DirFS(old.root)))
 				copied.env.OpenBucket = func(ctx context.Context, _ string) (bucket.Bucket, error) {
@@ -85,7 +87,7 @@ func TestShareInterrupted(t *testing.T) {
 				}
 				err := work(ctx, copied)
 				cancel()
-				if at.left > 0 {
+				if at.left.Load() > 0 {
 					break
 				}
 				if err != nil && !errors.Is(err, context.Canceled) {
