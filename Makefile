@@ -15,7 +15,7 @@ BENCH_FLAGS    ?=
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build test check fmt-check vet lint imports test-race sweep fuzz cross cross-vet fmt bench bench-quick demo cover clean
+.PHONY: help build test check fmt-check vet lint imports test-race stories sweep fuzz cross cross-vet fmt bench bench-quick demo cover clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ build: ## build mlvc and mlvc-bench into bin/
 test: ## run every test
 	$(GO) test ./...
 
-check: fmt-check vet lint imports test-race sweep fuzz cross-vet ## all that CI runs
+check: fmt-check vet lint imports test-race stories sweep fuzz cross-vet ## all that CI runs
 
 fmt: ## format the code
 	$(TOOL) gofumpt -w $(DIRS)
@@ -44,8 +44,13 @@ lint: ## staticcheck
 imports: ## does every package import only what its row allows?
 	$(GO) test ./cmd/internal/deptest
 
-test-race: ## run every test under the race detector
-	CGO_ENABLED=1 $(TOOL) gotestsum --format standard-quiet -- -race -timeout 20m ./...
+test-race: ## run every test under the race detector, but for the stories of the program
+	CGO_ENABLED=1 $(TOOL) gotestsum --format standard-quiet -- -race -timeout 20m $$($(GO) list ./... | grep -v /cmd/mlvc$$)
+
+# They start the program thousands of times, which the detector makes slow;
+# what it would see there it sees in the packages.
+stories: ## run the stories and the kills of the real program
+	$(GO) test -timeout 20m ./cmd/mlvc
 
 # Under the race detector, which makes them five times as dear, the sweeps of
 # these packages take about a fifth of these.
