@@ -313,6 +313,9 @@ func (s *session) takeFrom(ctx context.Context, root string, id objects.ID) (ok 
 		return false, nil // no reason to stop: others are asked
 	}
 	defer func() { err = firstError(err, other.Close()) }()
+	if _, err := other.operation(ctx); err != nil { // from here on its gc knows of a reader
+		return false, ctx.Err()
+	}
 	if _, err := other.commit(ctx, id); err != nil {
 		return false, ctx.Err()
 	}

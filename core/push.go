@@ -1,17 +1,12 @@
 package core
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/mlvc/mlvc/core/history"
-	"github.com/mlvc/mlvc/core/revision"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/refs"
 	"github.com/mlvc/mlvc/remote"
@@ -35,23 +30,6 @@ type PushOptions struct {
 	DryRun  bool
 }
 
-// Change of a name at a place.
-const (
-	NameNew     = "new"
-	NameForward = "forward" // the new one contains the old one
-	NameForced  = "forced"  // it does not
-	NameDeleted = "deleted"
-)
-
-// NameMove is how a name moved.
-type NameMove struct {
-	Name   string     `json:"name"` // as one writes it, as remote/origin/main is origin/main
-	Kind   string     `json:"kind"` // branch, tag, model, git or remote
-	Change string     `json:"change"`
-	Old    objects.ID `json:"old,omitzero"`
-	New    objects.ID `json:"new,omitzero"`
-}
-
 // PushResult is what a push did.
 type PushResult struct {
 	Remote string     `json:"remote"`
@@ -65,39 +43,6 @@ type PushResult struct {
 	// Tries is how often the names were compared: more than once when others
 	// pushed meanwhile.
 	Tries int `json:"tries,omitempty"`
-}
-
-// RejectedName is a name that a push may not move.
-type RejectedName struct {
-	Name   string     `json:"name"`
-	Kind   string     `json:"kind"` // branch, tag, model or git
-	Why    string     `json:"why"`  // parted, unrelated, exists, stale
-	Local  objects.ID `json:"local,omitzero"`
-	Remote objects.ID `json:"remote,omitzero"`
-	// Known: the remote's commit is in this repository already.
-	Known bool `json:"known"`
-}
-
-// Why a name is rejected.
-const (
-	WhyParted    = "parted"    // the remote has commits that this one does not contain
-	WhyUnrelated = "unrelated" // the histories have no commit in common
-	WhyExists    = "exists"    // a tag or model there is another
-	WhyStale     = "stale"     // the remote is not where the lease says
-)
-
-// RejectedError refuses a push: nothing at the remote has changed.
-type RejectedError struct {
-	Remote string
-	Names  []RejectedName
-}
-
-func (e *RejectedError) Error() string {
-	names := make([]string, 0, len(e.Names))
-	for _, n := range e.Names {
-		names = append(names, n.Name)
-	}
-	return fmt.Sprintf("remote %s refuses %s", e.Remote, quoteSome(names))
 }
 
 // Push makes names at a remote stand for what they stand for here, and sends
@@ -143,176 +88,6 @@ type pushing struct {
 	tips   []objects.ID // of the remote, that are held here
 }
 
-// lease says where the remote must be.
-type lease struct {
-	at     objects.ID // zero: nowhere
-	prefix string     // instead, of a commit that is not here: how its ID begins
-}
-
-func (l lease) allows(at objects.ID) bool {
-	if l.prefix != "" {
-		return strings.HasPrefix(at.String(), l.prefix)
-	}
-	return at == l.at
-}
-
-// choose decides which names go, and finds the leases.
-func (p *pushing) choose(ctx context.Context, remote string) (err error) {
-	if _, p.view, p.head, err = p.current(ctx); err != nil {
-		return err
-	}
-	p.wanted, p.along, p.leases = make(map[refs.Name]objects.ID), make(map[refs.Name]bool), make(map[refs.Name]lease)
-	for _, text := range p.opt.Names {
-		name, value, err := p.named(ctx, text)
-		if err != nil {
-			return err
-		}
-		p.wanted[name] = value
-	}
-	for _, text := range p.opt.Delete {
-		if err := p.delete(ctx, remote, text); err != nil {
-			return err
-		}
-	}
-	if p.opt.All {
-		err = p.allOf(ctx, refs.Branches)
-	}
-	if err == nil && p.opt.Tags {
-		err = p.allOf(ctx, refs.Tags)
-	}
-	if err == nil && len(p.opt.Names)+len(p.opt.Delete) == 0 && !p.opt.All && !p.opt.Tags {
-		err = p.standard(ctx)
-	}
-	if err != nil {
-		return err
-	}
-	return p.lease(ctx, remote)
-}
-
-// named finds a branch or a tag that is here.
-func (p *pushing) named(ctx context.Context, text string) (refs.Name, objects.ID, error) {
-	for _, name := range namesOf(text) {
-		value, err := p.view.Get(ctx, name)
-		if err != nil || !value.IsZero() {
-			return name, value.Commit, err
-		}
-	}
-	return "", objects.ID{}, &NoNameError{Name: refs.Branch(text)}
-}
-
-// namesOf lists what a word may name, the likeliest first.
-func namesOf(text string) []refs.Name {
-	if strings.HasPrefix(text, refs.Branches) || strings.HasPrefix(text, refs.Tags) {
-		return []refs.Name{refs.Name(text)}
-	}
-	return []refs.Name{refs.Branch(text), refs.Tag(text)}
-}
-
-// delete asks for a name to be deleted at the remote: one that is where it was
-// last seen, so that nobody's later commits are lost with it.
-func (p *pushing) delete(ctx context.Context, remote, text string) error {
-	name := namesOf(text)[0]
-	seen, err := p.view.Get(ctx, tracking(remote, name))
-	if err == nil && seen.IsZero() && !strings.HasPrefix(text, refs.Branches) {
-		if tag, err := p.view.Get(ctx, refs.Tag(text)); err == nil && !tag.IsZero() {
-			name, seen = refs.Tag(text), tag
-		}
-	}
-	if err == nil {
-		p.wanted[name], p.leases[name] = objects.ID{}, lease{at: seen.Commit}
-	}
-	return err
-}
-
-func (p *pushing) allOf(ctx context.Context, space string) error {
-	for ref, err := range p.view.List(ctx, space) {
-		if err != nil {
-			return err
-		}
-		p.wanted[ref.Name] = ref.Value.Commit
-	}
-	return nil
-}
-
-// standard is what goes when nothing is named.
-func (p *pushing) standard(ctx context.Context) error {
-	if p.head.Branch == "" {
-		return &UsageError{What: "HEAD is on no branch, so there is no current branch to push", Hint: `name a branch or a tag, or go on a branch with "mlvc switch -c NAME"`}
-	}
-	if p.head.Commit.IsZero() {
-		return fmt.Errorf("%s: %w", p.head.Branch.Short(), revision.ErrUnborn)
-	}
-	p.wanted[p.head.Branch] = p.head.Commit
-	if err := p.allOf(ctx, refs.Gits); err != nil {
-		return err
-	}
-	for _, space := range []string{refs.Tags, refs.Models} {
-		for ref, err := range p.view.List(ctx, space) {
-			if err != nil {
-				return err
-			}
-			in, err := history.IsAncestor(ctx, p.store, ref.Value.Commit, p.head.Commit)
-			if err != nil {
-				return err
-			}
-			if in {
-				p.wanted[ref.Name] = ref.Value.Commit
-			}
-		}
-	}
-	for name := range p.wanted {
-		p.along[name] = name != p.head.Branch
-	}
-	return nil
-}
-
-// lease notes where the names to be replaced must be at the remote.
-func (p *pushing) lease(ctx context.Context, remote string) error {
-	if p.opt.Lease {
-		for name := range p.wanted {
-			if _, ok := p.leases[name]; ok || !name.IsBranch() {
-				continue
-			}
-			seen, err := p.view.Get(ctx, tracking(remote, name))
-			if err != nil {
-				return err
-			}
-			p.leases[name] = lease{at: seen.Commit}
-		}
-	}
-	for _, text := range p.opt.LeaseAt {
-		short, rev, ok := strings.Cut(text, ":")
-		if !ok {
-			return &UsageError{What: fmt.Sprintf("%q does not say where the remote must be", text), Hint: "write NAME:REV, as in main:origin/main"}
-		}
-		i := slices.IndexFunc(namesOf(short), func(n refs.Name) bool { _, ok := p.wanted[n]; return ok })
-		if i < 0 {
-			return &UsageError{What: fmt.Sprintf("%s is not pushed, so there is nothing to replace", short), Hint: "name it after the remote, too"}
-		}
-		at, err := p.leaseAt(ctx, rev)
-		if err != nil {
-			return err
-		}
-		p.leases[namesOf(short)[i]] = at
-	}
-	return nil
-}
-
-// minLease is how many digits of an ID a lease at a commit that is not here
-// must have: a refused push shows that many.
-const minLease = 10
-
-func (p *pushing) leaseAt(ctx context.Context, rev string) (lease, error) {
-	if rev == "" {
-		return lease{}, nil
-	}
-	target, err := p.Resolve(ctx, rev)
-	if err != nil && len(rev) >= minLease && strings.Trim(rev, "0123456789abcdef") == "" {
-		return lease{prefix: rev}, ctx.Err()
-	}
-	return lease{at: target.ID}, err
-}
-
 // A push that loses the race against another one tries again, a little later
 // each time.
 const (
@@ -355,7 +130,8 @@ func (p *pushing) run(ctx context.Context) error {
 	}
 }
 
-// try compares, sends and publishes; moved says that another push came first.
+// try compares, sends and publishes; moved says that another push came first,
+// or replaced packs that this one builds on: then what it needs is sent again.
 func (p *pushing) try(ctx context.Context) (moved bool, err error) {
 	moves, err := p.compare(ctx)
 	if err != nil || len(moves) == 0 || p.opt.DryRun {
@@ -380,192 +156,7 @@ func (p *pushing) try(ctx context.Context) (moved bool, err error) {
 		return false, p.place.failed(err)
 	}
 	_, err = p.place.depot.Publish(ctx, refs.Op{When: p.env.Now(), Who: p.env.Who, Reason: p.env.Command, Moves: moves})
-	return errors.Is(err, refs.ErrMoved), p.place.failed(err)
-}
-
-// compare finds how the names must move at the remote, and refuses what does
-// not go forward.
-func (p *pushing) compare(ctx context.Context) ([]refs.Move, error) {
-	view, err := p.place.depot.View(ctx)
-	if err != nil {
-		return nil, p.place.failed(err)
-	}
-	if p.tips, err = p.held(ctx, view); err != nil {
-		return nil, p.place.failed(err)
-	}
-	var moves []refs.Move
-	refused := &RejectedError{Remote: p.res.Remote}
-	p.res.Moves = []NameMove{}
-	for _, name := range sortedNames(p.wanted) {
-		old, err := view.Get(ctx, name)
-		if err != nil {
-			return nil, p.place.failed(err)
-		}
-		change, why, err := p.judge(ctx, name, old.Commit)
-		switch {
-		case err != nil:
-			return nil, err
-		case why == WhyExists && p.along[name]:
-			p.keep(name, old.Commit)
-		case why != "":
-			known, err := p.holds(ctx, old.Commit)
-			if err != nil {
-				return nil, err
-			}
-			refused.Names = append(refused.Names, RejectedName{Name: name.Short(), Kind: kindOf(name), Why: why, Local: p.wanted[name], Remote: old.Commit, Known: known})
-		case change != "":
-			p.res.Moves = append(p.res.Moves, nameMove(name, change, old.Commit, p.wanted[name]))
-			moves = append(moves, refs.Move{Name: name, Old: old, New: refs.Value{Commit: p.wanted[name]}})
-		}
-	}
-	if len(refused.Names) > 0 {
-		return nil, refused
-	}
-	return p.withHead(ctx, view, moves)
-}
-
-// keep leaves a name that nobody asked for as the remote has it: that one tag
-// differs does not keep a branch from being pushed.
-func (p *pushing) keep(name refs.Name, theirs objects.ID) {
-	p.env.Events.Warn(Warning{Code: "name_kept", Message: fmt.Sprintf("%s is at %s here and at %s at %s; it stays as it is there", name, p.wanted[name].Short(), theirs.Short(), p.res.Remote)})
-	p.res.Kept = append(p.res.Kept, name.Short())
-	delete(p.wanted, name) // the next try does not ask again
-}
-
-// withHead lets the first push say which branch a clone checks out.
-func (p *pushing) withHead(ctx context.Context, view refs.View, moves []refs.Move) ([]refs.Move, error) {
-	value, err := view.Get(ctx, refs.HEAD)
-	if err != nil || !value.IsZero() {
-		return moves, err
-	}
-	var branch refs.Name
-	for _, m := range moves {
-		if m.Name.IsBranch() && !m.New.IsZero() && (branch == "" || m.Name == p.head.Branch) {
-			branch = m.Name
-		}
-	}
-	if branch != "" {
-		moves = append(moves, refs.Move{Name: refs.HEAD, New: refs.Value{Branch: branch}})
-	}
-	return moves, nil
-}
-
-// judge says how a name changes at the remote that stands for old there: no
-// change and no reason against one means that nothing is to be done.
-func (p *pushing) judge(ctx context.Context, name refs.Name, old objects.ID) (change, why string, err error) {
-	want := p.wanted[name]
-	at, leased := p.leases[name]
-	switch {
-	case old.IsZero() && want.IsZero() && p.res.Tries == 1:
-		// As a deletion that is repeated finds it, or one of a wrong name.
-		p.env.Events.Warn(Warning{Code: "not_there", Message: (&NotThereError{Remote: p.res.Remote, Name: name.Short()}).Error()})
-		return "", "", nil
-	case old == want:
-		return "", "", nil
-	case leased && !at.allows(old):
-		return "", WhyStale, nil
-	case want.IsZero():
-		return NameDeleted, "", nil
-	case old.IsZero():
-		return NameNew, "", nil
-	}
-	forward := false
-	if known, err := p.holds(ctx, old); err != nil {
-		return "", "", err
-	} else if known && !name.IsTag() {
-		// A commit that is not here is no ancestor of one that is.
-		if forward, err = history.IsAncestor(ctx, p.store, old, want); err != nil {
-			return "", "", err
-		}
-	}
-	switch {
-	case forward:
-		return NameForward, "", nil
-	case leased:
-		return NameForced, "", nil
-	case !name.IsBranch():
-		return "", WhyExists, nil
-	}
-	_, related, err := history.MergeBase(ctx, either{p.store, p.place.depot}, want, old)
-	if err != nil {
-		return "", "", p.place.failed(err)
-	}
-	if !related {
-		return "", WhyUnrelated, nil
-	}
-	return "", WhyParted, nil
-}
-
-// either reads what is here, and from elsewhere what is not.
-type either struct{ here, there objects.Getter }
-
-// Get implements objects.Getter.
-func (e either) Get(ctx context.Context, id objects.ID) (objects.Object, error) {
-	o, err := e.here.Get(ctx, id)
-	if errors.Is(err, objects.ErrNotFound) {
-		return e.there.Get(ctx, id)
-	}
-	return o, err
-}
-
-// holds reports whether a commit is in the local store. What a name that is
-// here reaches is here whole.
-func (r *Repo) holds(ctx context.Context, id objects.ID) (bool, error) {
-	if id.IsZero() {
-		return false, nil
-	}
-	missing, err := r.store.Missing(ctx, []objects.ID{id})
-	return err == nil && len(missing) == 0, err
-}
-
-// held lists the commits that names at a place stand for and that are here.
-func (r *Repo) held(ctx context.Context, view refs.View) ([]objects.ID, error) {
-	tips, err := commitsOf(ctx, view, "")
-	if err != nil {
-		return nil, err
-	}
-	missing, err := r.store.Missing(ctx, tips)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(tips, func(id objects.ID) bool { return slices.Contains(missing, id) }), nil
-}
-
-// commitsOf lists the commits that names stand for, each once, sorted.
-func commitsOf(ctx context.Context, view refs.View, prefix string) ([]objects.ID, error) {
-	var list []objects.ID
-	for ref, err := range view.List(ctx, prefix) {
-		if err != nil {
-			return nil, err
-		}
-		if !ref.Value.Commit.IsZero() {
-			list = append(list, ref.Value.Commit)
-		}
-	}
-	return sortedIDs(list), nil
-}
-
-func sortedIDs(list []objects.ID) []objects.ID {
-	slices.SortFunc(list, func(a, b objects.ID) int { return bytes.Compare(a[:], b[:]) })
-	return slices.Compact(list)
-}
-
-func sortedNames[V any](m map[refs.Name]V) []refs.Name {
-	names := make([]refs.Name, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-func nameMove(name refs.Name, change string, old, new objects.ID) NameMove {
-	return NameMove{Name: name.Short(), Kind: kindOf(name), Change: change, Old: old, New: new}
-}
-
-func kindOf(name refs.Name) string {
-	kind, _, _ := strings.Cut(string(name), "/")
-	return kind
+	return errors.Is(err, refs.ErrMoved) || errors.Is(err, remote.ErrDropped), p.place.failed(err)
 }
 
 // note keeps where the remote is now. The push is done: what fails here is

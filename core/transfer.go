@@ -1,9 +1,15 @@
 package core
 
 import (
+	"bytes"
+	"context"
 	"path/filepath"
+	"slices"
+	"strings"
 
+	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
+	"github.com/mlvc/mlvc/refs"
 	"github.com/mlvc/mlvc/remote"
 )
 
@@ -43,4 +49,85 @@ func (r *Repo) copyOptions(phase Phase, temp string) remote.CopyOptions {
 func (r *Repo) lookFolder() (string, error) {
 	dir := filepath.Join(r.tempPath(), lookPrefix+filepath.Base(vfs.TempName("")))
 	return dir, r.env.FS.Mkdir(dir, 0o777)
+}
+
+// Change of a name at a place.
+const (
+	NameNew     = "new"
+	NameForward = "forward" // the new one contains the old one
+	NameForced  = "forced"  // it does not
+	NameDeleted = "deleted"
+)
+
+// NameMove is how a name moved.
+type NameMove struct {
+	Name   string     `json:"name"` // as one writes it, as remote/origin/main is origin/main
+	Kind   string     `json:"kind"` // branch, tag, model, git or remote
+	Change string     `json:"change"`
+	Old    objects.ID `json:"old,omitzero"`
+	New    objects.ID `json:"new,omitzero"`
+}
+
+// holds reports whether a commit is in the local store. What a name that is
+// here reaches is here whole.
+func (r *Repo) holds(ctx context.Context, id objects.ID) (bool, error) {
+	if id.IsZero() {
+		return false, nil
+	}
+	missing, err := r.store.Missing(ctx, []objects.ID{id})
+	return err == nil && len(missing) == 0, err
+}
+
+// held lists the commits that names at a place stand for and that are here.
+func (r *Repo) held(ctx context.Context, view refs.View) ([]objects.ID, error) {
+	tips, err := commitsOf(ctx, view, "")
+	if err != nil {
+		return nil, err
+	}
+	missing, err := r.store.Missing(ctx, tips)
+	if err != nil {
+		return nil, err
+	}
+	lacked := make(map[objects.ID]bool, len(missing))
+	for _, id := range missing {
+		lacked[id] = true
+	}
+	return slices.DeleteFunc(tips, func(id objects.ID) bool { return lacked[id] }), nil
+}
+
+// commitsOf lists the commits that names stand for, each once, sorted.
+func commitsOf(ctx context.Context, view refs.View, prefix string) ([]objects.ID, error) {
+	var list []objects.ID
+	for ref, err := range view.List(ctx, prefix) {
+		if err != nil {
+			return nil, err
+		}
+		if !ref.Value.Commit.IsZero() {
+			list = append(list, ref.Value.Commit)
+		}
+	}
+	return sortedIDs(list), nil
+}
+
+func sortedIDs(list []objects.ID) []objects.ID {
+	slices.SortFunc(list, func(a, b objects.ID) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(list)
+}
+
+func sortedNames[V any](m map[refs.Name]V) []refs.Name {
+	names := make([]refs.Name, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func nameMove(name refs.Name, change string, old, new objects.ID) NameMove {
+	return NameMove{Name: name.Short(), Kind: kindOf(name), Change: change, Old: old, New: new}
+}
+
+func kindOf(name refs.Name) string {
+	kind, _, _ := strings.Cut(string(name), "/")
+	return kind
 }
