@@ -1,11 +1,8 @@
 package core
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"io"
-	"slices"
 	"sync"
 
 	"github.com/mlvc/mlvc/core/worktree"
@@ -90,31 +87,10 @@ func getPacked(ctx context.Context, from remote.Endpoint, ids []objects.ID) (obj
 		}
 		order = append(order, i)
 	}
-	slices.SortFunc(order, func(i, k int) int {
-		a, b := places[i], places[k]
-		return cmp.Or(bytes.Compare(a.Pack[:], b.Pack[:]), cmp.Compare(a.Offset, b.Offset))
-	})
-	for len(order) > 0 {
-		n := sideBySide(places, order)
-		getRun(ctx, from, ids, places, order[:n], objs, errs)
-		order = order[n:]
+	for run := range pack.Runs(places, order, packedGap, packedSpan) {
+		getRun(ctx, from, ids, places, run, objs, errs)
 	}
 	return objs, errs
-}
-
-// sideBySide returns how many of the places that order begins with are one
-// read.
-func sideBySide(places []pack.Place, order []int) int {
-	first := places[order[0]]
-	n, end := 1, first.Offset+int64(first.Length)
-	for ; n < len(order); n++ {
-		p := places[order[n]]
-		if p.Pack != first.Pack || p.Offset-end > packedGap || p.Offset+int64(p.Length)-first.Offset > packedSpan {
-			break
-		}
-		end = max(end, p.Offset+int64(p.Length))
-	}
-	return n
 }
 
 // getRun gets the objects i of run, which lie side by side in one pack. What

@@ -1,11 +1,13 @@
 package objects
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 	"strings"
 
 	"github.com/fxamacker/cbor/v2"
+	"github.com/zeebo/blake3"
 )
 
 // Records (commits, operations) are CBOR maps with text keys. The encoding is
@@ -92,6 +94,62 @@ func UnmarshalRecord(data []byte, v any) (map[string]cbor.RawMessage, error) {
 		return nil, nil
 	}
 	return fields, nil
+}
+
+// DecodeRecord reads a record into the struct that v points to, whose encoding
+// is encode's of that same struct: it fails with ErrNewer for a version above
+// latest, and with ErrCorrupt for unknown fields and for anything that is not the
+// one valid encoding.
+func DecodeRecord(data []byte, latest int, v any, encode func() ([]byte, error)) error {
+	if version := RecordVersion(data); version > latest {
+		return fmt.Errorf("of version %d (this mlvc reads up to %d): %w", version, latest, ErrNewer)
+	}
+	unknown, err := UnmarshalRecord(data, v)
+	if err != nil {
+		return err
+	}
+	if len(unknown) > 0 {
+		return fmt.Errorf("%w: unknown fields", ErrCorrupt)
+	}
+	again, err := encode()
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(again, data) {
+		return fmt.Errorf("%w: not the one valid encoding", ErrCorrupt)
+	}
+	return nil
+}
+
+// Seal returns data followed by its checksum: BLAKE3 derive-key under a context
+// of its own, for records that no hash names.
+func Seal(context string, data []byte) []byte {
+	sum := Derive(context, data)
+	return append(data, sum[:]...)
+}
+
+// Unseal returns what Seal was given, or fails with ErrCorrupt.
+func Unseal(context string, sealed []byte) ([]byte, error) {
+	if len(sealed) <= IDSize {
+		return nil, fmt.Errorf("%w: %d bytes", ErrCorrupt, len(sealed))
+	}
+	data, sum := sealed[:len(sealed)-IDSize], ID(sealed[len(sealed)-IDSize:])
+	if Derive(context, data) != sum {
+		return nil, fmt.Errorf("%w: checksum does not fit", ErrCorrupt)
+	}
+	return data, nil
+}
+
+// Derive returns BLAKE3 derive-key under a context of the parts, one after the
+// other.
+func Derive(context string, parts ...[]byte) ID {
+	h := blake3.NewDeriveKey(context)
+	for _, b := range parts {
+		h.Write(b) //nolint:errcheck // a hash never fails
+	}
+	var sum ID
+	h.Sum(sum[:0])
+	return sum
 }
 
 // RecordVersion returns the version that a record says it has, or 0 if it

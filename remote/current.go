@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/zeebo/blake3"
-
 	"github.com/mlvc/mlvc/objects"
 )
 
@@ -75,38 +73,28 @@ func encodeCurrent(c current) ([]byte, error) {
 	if len(record)+objects.IDSize > maxCurrent {
 		return nil, fmt.Errorf("current record of %d bytes", len(record))
 	}
-	sum := deriveSum(currentContext, record)
-	return append(record, sum[:]...), nil
+	return objects.Seal(currentContext, record), nil
 }
 
 // decodeCurrent reads exactly what encodeCurrent writes. It fails with
 // objects.ErrNewer for a later version, else with objects.ErrCorrupt. Every
 // version ends in the checksum and has the field "version".
-func decodeCurrent(data []byte) (current, error) {
-	if len(data) <= objects.IDSize || len(data) > maxCurrent {
+func decodeCurrent(data []byte) (c current, err error) {
+	if len(data) > maxCurrent {
 		return current{}, corrupt("%d bytes", len(data))
 	}
-	record, sum := data[:len(data)-objects.IDSize], objects.ID(data[len(data)-objects.IDSize:])
-	if deriveSum(currentContext, record) != sum {
-		return current{}, corrupt("checksum does not fit")
-	}
-	if v := objects.RecordVersion(record); v > currentVersion {
-		return current{}, fmt.Errorf("of version %d (this mlvc reads up to %d): %w", v, currentVersion, objects.ErrNewer)
-	}
-	var c current
-	unknown, err := objects.UnmarshalRecord(record, &c)
+	record, err := objects.Unseal(currentContext, data)
 	if err != nil {
 		return current{}, err
 	}
-	if len(unknown) > 0 {
-		return current{}, corrupt("unknown fields")
-	}
-	again, err := encodeCurrent(c)
+	err = objects.DecodeRecord(record, currentVersion, &c, func() ([]byte, error) {
+		if err := c.check(); err != nil {
+			return nil, err
+		}
+		return objects.MarshalRecord(c, nil)
+	})
 	if err != nil {
 		return current{}, err
-	}
-	if !bytes.Equal(again, data) {
-		return current{}, corrupt("not the one valid encoding")
 	}
 	return c, nil
 }
@@ -159,14 +147,6 @@ func (c current) checkDropped(once func(objects.ID) bool) error {
 }
 
 func compareIDs(a, b objects.ID) int { return bytes.Compare(a[:], b[:]) }
-
-func deriveSum(context string, data []byte) objects.ID {
-	h := blake3.NewDeriveKey(context)
-	h.Write(data) //nolint:errcheck // a hash never fails
-	var sum objects.ID
-	h.Sum(sum[:0])
-	return sum
-}
 
 func corrupt(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", objects.ErrCorrupt, fmt.Sprintf(format, args...))

@@ -89,7 +89,7 @@ func TestCurrentRefuses(t *testing.T) {
 }
 
 func currentSeal(record []byte) []byte {
-	sum := deriveSum(currentContext, record)
+	sum := objects.Derive(currentContext, record)
 	return append(bytes.Clone(record), sum[:]...)
 }
 
@@ -179,7 +179,7 @@ func depotWriteVectors(t *testing.T) {
 		Hex    string  `json:"hex"`
 	}{currentExample, hex.EncodeToString(data)})
 	seed := segmentSeed(t)
-	v.Segments = []depotVectorSegment{{Records: 3, Packs: 2, ID: deriveSum(segmentContext, seed), Hex: hex.EncodeToString(seed)}}
+	v.Segments = []depotVectorSegment{{Records: 3, Packs: 2, ID: objects.Derive(segmentContext, seed), Hex: hex.EncodeToString(seed)}}
 	out, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		t.Fatal(err)

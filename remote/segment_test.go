@@ -238,7 +238,7 @@ func (f segmentMemory) Stat() (vfs.Stat, error) { return vfs.Stat{Size: f.Size()
 
 // segmentDecode opens and verifies a segment of these bytes and records.
 func segmentDecode(t testing.TB, data []byte, records int64) (*segment, error) {
-	ref := segmentRef{ID: deriveSum(segmentContext, data), Size: int64(len(data)), Records: records}
+	ref := segmentRef{ID: objects.Derive(segmentContext, data), Size: int64(len(data)), Records: records}
 	s := &segment{ref: ref, name: "memory", file: segmentMemory{Reader: bytes.NewReader(data)}}
 	if err := s.readEnds(); err != nil {
 		return nil, err

@@ -1,12 +1,9 @@
 package store
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/kv"
@@ -30,14 +27,8 @@ func (s *Store) GetMany(ctx context.Context, ids []objects.ID) (objs []objects.O
 		}
 		order = append(order, i)
 	}
-	slices.SortFunc(order, func(i, k int) int {
-		a, b := places[i], places[k]
-		return cmp.Or(bytes.Compare(a.Pack[:], b.Pack[:]), cmp.Compare(a.Offset, b.Offset))
-	})
-	for len(order) > 0 {
-		n := together(places, order)
-		s.getRun(ctx, ids, places, order[:n], objs, errs)
-		order = order[n:]
+	for run := range pack.Runs(places, order, maxGap, maxSpan) {
+		s.getRun(ctx, ids, places, run, objs, errs)
 	}
 	return objs, errs
 }
@@ -48,21 +39,6 @@ const (
 	maxGap  = 16 << 10
 	maxSpan = 1 << 20
 )
-
-// together returns how many of the places that order begins with are to be
-// read at once.
-func together(places []pack.Place, order []int) int {
-	first := places[order[0]]
-	n, end := 1, first.Offset+int64(first.Length)
-	for ; n < len(order); n++ {
-		p := places[order[n]]
-		if p.Pack != first.Pack || p.Offset-end > maxGap || p.Offset+int64(p.Length)-first.Offset > maxSpan {
-			break
-		}
-		end = max(end, p.Offset+int64(p.Length))
-	}
-	return n
-}
 
 // getRun gets the chunks i of run, which lie together in one pack. What goes
 // wrong is left to Get, which knows more ways.

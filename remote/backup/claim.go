@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/remote"
 	"github.com/mlvc/mlvc/remote/bucket"
 )
@@ -66,7 +67,7 @@ func planName(c choice, opt CreateOptions) string {
 	if c.base() != "" {
 		parts = append(parts, c.sets[len(c.sets)-1].Manifest.String())
 	}
-	return derive(planContext, opt.Commit[:], []byte(strings.Join(parts, " "))).String() + planSuffix
+	return objects.Derive(planContext, opt.Commit[:], []byte(strings.Join(parts, " "))).String() + planSuffix
 }
 
 // newLabel claims a label that no set has or had.

@@ -108,7 +108,7 @@ func TestEveryChangeIsNoticed(t *testing.T) {
 }
 
 func sealList(record []byte) []byte {
-	sum := derive(listContext, record)
+	sum := objects.Derive(listContext, record)
 	return append(bytes.Clone(record), sum[:]...)
 }
 
@@ -151,7 +151,7 @@ func TestListRefuses(t *testing.T) {
 	if _, err := DecodeList(sealList(newer)); !errors.Is(err, objects.ErrNewer) {
 		t.Errorf("got %v, want ErrNewer", err)
 	}
-	if _, err := DecodeManifest(newer, derive(manifestContext, newer)); !errors.Is(err, objects.ErrNewer) {
+	if _, err := DecodeManifest(newer, objects.Derive(manifestContext, newer)); !errors.Is(err, objects.ErrNewer) {
 		t.Errorf("got %v, want ErrNewer", err)
 	}
 }
@@ -177,7 +177,7 @@ func TestManifestRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := DecodeManifest(data, derive(manifestContext, data)); !errors.Is(err, objects.ErrCorrupt) {
+		if _, err := DecodeManifest(data, objects.Derive(manifestContext, data)); !errors.Is(err, objects.ErrCorrupt) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, _, err := EncodeManifest(m); err == nil {
@@ -218,7 +218,7 @@ func FuzzManifest(f *testing.F) {
 	}
 	f.Add(data)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m, err := DecodeManifest(data, derive(manifestContext, data))
+		m, err := DecodeManifest(data, objects.Derive(manifestContext, data))
 		if err != nil {
 			return
 		}

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/zeebo/blake3"
-
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/remote/bucket"
 )
@@ -148,37 +146,27 @@ func EncodeList(l List) ([]byte, error) {
 	if len(record)+objects.IDSize > bucket.MaxSmall {
 		return nil, fmt.Errorf("list of %d sets: %w", len(l.Sets), bucket.ErrTooLarge)
 	}
-	sum := derive(listContext, record)
-	return append(record, sum[:]...), nil
+	return objects.Seal(listContext, record), nil
 }
 
 // DecodeList reads exactly what EncodeList writes. It fails with
 // objects.ErrNewer for a later version, else with objects.ErrCorrupt.
-func DecodeList(data []byte) (List, error) {
-	if len(data) <= objects.IDSize || len(data) > bucket.MaxSmall {
+func DecodeList(data []byte) (l List, err error) {
+	if len(data) > bucket.MaxSmall {
 		return List{}, corrupt("%d bytes", len(data))
 	}
-	record, sum := data[:len(data)-objects.IDSize], objects.ID(data[len(data)-objects.IDSize:])
-	if derive(listContext, record) != sum {
-		return List{}, corrupt("checksum does not fit")
-	}
-	if v := objects.RecordVersion(record); v > listVersion {
-		return List{}, newer(v, listVersion)
-	}
-	var l List
-	unknown, err := objects.UnmarshalRecord(record, &l)
+	record, err := objects.Unseal(listContext, data)
 	if err != nil {
 		return List{}, err
 	}
-	if len(unknown) > 0 {
-		return List{}, corrupt("unknown fields")
-	}
-	again, err := EncodeList(l)
+	err = objects.DecodeRecord(record, listVersion, &l, func() ([]byte, error) {
+		if err := l.check(); err != nil {
+			return nil, err
+		}
+		return objects.MarshalRecord(l, nil)
+	})
 	if err != nil {
 		return List{}, err
-	}
-	if !bytes.Equal(again, data) {
-		return List{}, corrupt("not the one valid encoding")
 	}
 	return l, nil
 }
@@ -244,20 +232,6 @@ func validRepository(id string) bool {
 	return err == nil && len(b) == 16 && hex.EncodeToString(b) == id
 }
 
-func derive(context string, parts ...[]byte) objects.ID {
-	h := blake3.NewDeriveKey(context)
-	for _, b := range parts {
-		h.Write(b) //nolint:errcheck // a hash never fails
-	}
-	var sum objects.ID
-	h.Sum(sum[:0])
-	return sum
-}
-
 func corrupt(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", objects.ErrCorrupt, fmt.Sprintf(format, args...))
-}
-
-func newer(have, known int) error {
-	return fmt.Errorf("of version %d (this mlvc reads up to %d): %w", have, known, objects.ErrNewer)
 }

@@ -1,7 +1,6 @@
 package backup
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -93,32 +92,22 @@ func EncodeManifest(m Manifest) ([]byte, objects.ID, error) {
 	if err != nil {
 		return nil, objects.ID{}, fmt.Errorf("encode the manifest of %s: %w", m.Label, err)
 	}
-	return data, derive(manifestContext, data), nil
+	return data, objects.Derive(manifestContext, data), nil
 }
 
 // DecodeManifest reads exactly what EncodeManifest writes; its ID is id. It
 // fails with objects.ErrNewer for a later version, else with objects.ErrCorrupt.
 func DecodeManifest(data []byte, id objects.ID) (Manifest, error) {
-	if len(data) > maxManifest || derive(manifestContext, data) != id {
+	if len(data) > maxManifest || objects.Derive(manifestContext, data) != id {
 		return Manifest{}, corrupt("it is not what its name says")
 	}
-	if v := objects.RecordVersion(data); v > manifestVersion {
-		return Manifest{}, newer(v, manifestVersion)
-	}
 	var m Manifest
-	unknown, err := objects.UnmarshalRecord(data, &m)
+	err := objects.DecodeRecord(data, manifestVersion, &m, func() ([]byte, error) {
+		again, _, err := EncodeManifest(m)
+		return again, err
+	})
 	if err != nil {
 		return Manifest{}, err
-	}
-	if len(unknown) > 0 {
-		return Manifest{}, corrupt("unknown fields")
-	}
-	again, _, err := EncodeManifest(m)
-	if err != nil {
-		return Manifest{}, err
-	}
-	if !bytes.Equal(again, data) {
-		return Manifest{}, corrupt("not the one valid encoding")
 	}
 	return m, nil
 }
