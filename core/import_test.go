@@ -483,6 +483,21 @@ func TestImportLFSOwnFiles(t *testing.T) {
 	}
 }
 
+// A line of .gitattributes that git passes over is no reason to fail.
+func TestImportLFSBadAttributes(t *testing.T) {
+	dir := t.TempDir()
+	importGit(t, dir, "init", "-q", "-b", "main")
+	rev := importCommit(t, dir, map[string]string{
+		".gitattributes":   "\"\"\n\"\" filter=lfs\n*.txt filter=lfs b@d\n*.bin filter=lfs -text\n",
+		"x/.gitattributes": "[attr]mine text\n",
+		"x/empty.bin":      "", "x/own.txt": "", "own": "",
+	})
+	_, r := importRun(t, core.ImportOptions{Dir: dir, From: "lfs"})
+	if got := importPaths(t, r, dir, rev); !slices.Equal(got, []string{"x/empty.bin"}) {
+		t.Errorf("%q", got)
+	}
+}
+
 // Names with commits of their own are not moved; under a prefix the import
 // goes beside them.
 func TestImportBesideOthers(t *testing.T) {
