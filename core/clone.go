@@ -156,7 +156,7 @@ func unmake(fsys vfs.FS, dir string, folderToo bool) {
 func (c cloning) part() (Part, error) {
 	switch {
 	case c.Metadata && len(c.Paths) > 0:
-		return Part{}, &UsageError{What: "--metadata-only writes no files, so --path does not go with it", Hint: "use one of them"}
+		return Part{}, &UsageError{What: "--metadata-only writes no files of the data, so --path does not go with it", Hint: "use one of them"}
 	case c.Metadata:
 		return Part{Promised: true, Remote: DefaultRemote, None: true}, nil
 	case len(c.Paths) == 0:

@@ -125,7 +125,7 @@ func (e *ImportDifferError) Error() string {
 //  5. One operation sets all names, and HEAD as git's. Until then nothing is
 //     visible. The files of the working tree are not touched.
 //
-// A revision that was imported before is not looked at again.
+// A revision that a commit was made of before is not looked at again.
 func Import(ctx context.Context, env Env, opt ImportOptions) (res ImportResult, err error) {
 	started := env.Now()
 	h, err := gitpair.OpenRevisions(opt.Dir)
@@ -275,20 +275,11 @@ func (im *importing) readHistory(ctx context.Context, names []gitpair.RevisionRe
 	im.order, im.res.Revisions = order, len(order)
 	im.states, im.known = make(map[string]imported, len(order)), make(map[string]imported)
 	im.plain = make(map[string]bool)
-	var have []objects.ID
-	for ref, err := range im.view.List(ctx, "") {
+	for c, err := range im.importedIn(ctx, im.view) {
 		if err != nil {
 			return err
 		}
-		if !ref.Value.Commit.IsZero() {
-			have = append(have, ref.Value.Commit)
-		}
-	}
-	for c, err := range history.Walk(ctx, im.store, have, history.Options{}) {
-		if err != nil {
-			return err
-		}
-		if c.Git != nil && c.Meta[MetaImported] == im.opt.From {
+		if c.Meta[MetaImported] == im.opt.From {
 			im.known[c.Git.Revision] = imported{c.ID, c.Tree}
 		}
 	}

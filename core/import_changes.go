@@ -132,7 +132,7 @@ func (im *importing) filesOf(ctx context.Context, outs []foreignOut) iter.Seq2[f
 	}
 }
 
-// fileChange is a path in which two revisions differ; nil where one has none.
+// foreignChange is a path in which two revisions differ; nil where one has none.
 type foreignChange struct {
 	path     string
 	old, new *foreignFile

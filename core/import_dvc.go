@@ -45,7 +45,7 @@ type dvcProject struct {
 type dvcListing struct {
 	file   string // that holds it
 	sorted bool
-	err    error // *notHeldError
+	err    error // *notHeldError, or why it cannot be read
 }
 
 var _ foreign = (*dvcProject)(nil)
@@ -442,6 +442,9 @@ func (p *dvcProject) listing(ctx context.Context, hash string) dvcListing {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
+		if err != nil && !errors.Is(err, errNoListing) {
+			return dvcListing{err: err} // what cannot be read may yet be whole
+		}
 		if err == nil && check.Matches() {
 			l = dvcListing{file: file, sorted: sorted}
 			break
@@ -452,29 +455,57 @@ func (p *dvcProject) listing(ctx context.Context, hash string) dvcListing {
 	return l
 }
 
-// readListing calls each for the items of a listing, and copies its bytes.
+// errNoListing is for a file that can be read and is no listing of a folder.
+var errNoListing = errors.New("it is no listing of a folder")
+
+// failedReader keeps the error that reading ended with, if it did not end
+// with the file.
+type failedReader struct {
+	io.Reader
+	err error
+}
+
+func (r *failedReader) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.err = err
+	}
+	return n, err
+}
+
+// readListing calls each for the items of a listing, and copies its bytes. An
+// errNoListing says that the file was read and holds something else.
 func (p *dvcProject) readListing(file string, copyTo io.Writer, each func(dvcItem) bool) error {
 	f, err := p.fs.Open(file)
 	if err != nil {
 		return err
 	}
 	defer f.Close() //nolint:errcheck // it was only read
-	in := io.TeeReader(f, copyTo)
+	from := &failedReader{Reader: f}
+	in := io.TeeReader(from, copyTo)
 	d := json.NewDecoder(in)
-	if t, err := d.Token(); err != nil || t != json.Delim('[') {
-		return fmt.Errorf("%s is no list (%w)", file, errors.Join(err, errors.ErrUnsupported))
+	no := func(err error) error {
+		if from.err != nil {
+			return fmt.Errorf("%s: %w", file, from.err)
+		}
+		return fmt.Errorf("%s: %w: %w", file, errNoListing, err)
+	}
+	if t, err := d.Token(); err != nil {
+		return no(err)
+	} else if t != json.Delim('[') {
+		return no(fmt.Errorf("it begins with %v", t))
 	}
 	for d.More() {
 		var item dvcItem
 		if err := d.Decode(&item); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
+			return no(err)
 		}
 		if !each(item) {
 			return nil
 		}
 	}
 	if _, err := d.Token(); err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return no(err)
 	}
 	_, err = io.Copy(io.Discard, in)
 	return err

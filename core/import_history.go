@@ -87,10 +87,10 @@ func (im *importing) gather(ctx context.Context) error {
 			if ch.new == nil {
 				continue
 			}
-			if im.res.Files++; ch.new.Wrong == "" {
+			if ch.new.Wrong == "" {
+				im.res.Files++
 				continue
 			}
-			im.res.Files--
 			if err := im.gap(ImportGap{ch.path, c.ID, ch.new.Hash, ch.new.Wrong}); err != nil {
 				return err
 			}

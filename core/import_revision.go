@@ -3,10 +3,12 @@ package core
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"github.com/mlvc/mlvc/core/gitpair"
 	"github.com/mlvc/mlvc/core/history"
 	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/refs"
 )
 
 // importedAt finds the commit that was imported for a git revision (a full
@@ -25,16 +27,17 @@ func (r *Repo) importedAt(ctx context.Context, git *gitPlace, hash string) (id o
 		return id, false, err
 	}
 	defer past.Close() //nolint:errcheck // it was only read
-	for {
+	for ctx.Err() == nil {
 		c, err := past.Commit(hash)
 		if err != nil || len(c.Parents) == 0 {
 			return id, false, err
 		}
 		hash = c.Parents[0]
 		if id, ok = imported[hash]; ok {
-			return id, true, ctx.Err()
+			return id, true, nil
 		}
 	}
+	return id, false, ctx.Err()
 }
 
 // imported returns the commits that names reach and that an import made, by
@@ -44,25 +47,39 @@ func (r *Repo) imported(ctx context.Context) (map[string]objects.ID, error) {
 	if err != nil {
 		return nil, err
 	}
-	var tips []objects.ID
-	for ref, err := range view.List(ctx, "") {
-		if err != nil {
-			return nil, err
-		}
-		if !ref.Value.Commit.IsZero() {
-			tips = append(tips, ref.Value.Commit)
-		}
-	}
 	found := make(map[string]objects.ID)
-	for c, err := range history.Walk(ctx, r.store, tips, history.Options{}) {
+	for c, err := range r.importedIn(ctx, view) {
 		if err != nil {
 			return nil, err
 		}
-		if revision, ok := importedFor(c.Commit); ok {
-			found[revision] = c.ID
-		}
+		found[c.Git.Revision] = c.ID
 	}
 	return found, nil
+}
+
+// importedIn yields the commits that names of a view reach and that an import
+// made.
+func (r *Repo) importedIn(ctx context.Context, view refs.View) iter.Seq2[history.Commit, error] {
+	return func(yield func(history.Commit, error) bool) {
+		var tips []objects.ID
+		for ref, err := range view.List(ctx, "") {
+			if err != nil {
+				yield(history.Commit{}, err)
+				return
+			}
+			if !ref.Value.Commit.IsZero() {
+				tips = append(tips, ref.Value.Commit)
+			}
+		}
+		for c, err := range history.Walk(ctx, r.store, tips, history.Options{}) {
+			if _, made := importedFor(c.Commit); err == nil && !made {
+				continue
+			}
+			if !yield(c, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // importedFor returns the git revision that a commit was imported for.

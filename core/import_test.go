@@ -26,6 +26,7 @@ import (
 	"github.com/mlvc/mlvc/objects/content"
 	"github.com/mlvc/mlvc/objects/prolly"
 	"github.com/mlvc/mlvc/objects/vfs"
+	"github.com/mlvc/mlvc/objects/vfs/faultfs"
 )
 
 // importProject unpacks a project that a real tool made, and returns the folder
@@ -284,6 +285,56 @@ func TestImportMissing(t *testing.T) {
 	}
 }
 
+// unreadable is a file system on which files of a suffix can be opened and not
+// be read.
+type unreadable struct {
+	vfs.FS
+	suffix string
+}
+
+type unreadableFile struct{ vfs.File }
+
+func (unreadableFile) Read([]byte) (int, error) { return 0, faultfs.ErrIO }
+
+func (u unreadable) Open(name string) (vfs.File, error) {
+	f, err := u.FS.Open(name)
+	if err == nil && strings.HasSuffix(name, u.suffix) {
+		return unreadableFile{f}, nil
+	}
+	return f, err
+}
+
+// A listing that cannot be read now is not one that is damaged: the folder is
+// not left out for it.
+func TestImportUnreadableListing(t *testing.T) {
+	dir := importProject(t, "dvc3")
+	env := importEnv()
+	env.FS = unreadable{env.FS, ".dir"}
+	_, err := core.Import(t.Context(), env, core.ImportOptions{Dir: filepath.Join(dir, "project"), From: "dvc", All: true, AllowMissing: true})
+	if !errors.Is(err, faultfs.ErrIO) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A listing that is none is damaged.
+func TestImportDamagedListing(t *testing.T) {
+	for _, text := range []string{"", "{}", "[", `[{"md5": 1}]`, "[] x"} {
+		dir, digest := importDVC(t)
+		importCommit(t, dir, map[string]string{"data.dvc": "outs:\n- md5: " + digest("x") + ".dir\n  hash: md5\n  path: data\n"})
+		at := filepath.Join(dir, ".dvc", "cache", "files", "md5", digest("x")[:2], digest("x")[2:]+".dir")
+		if err := os.MkdirAll(filepath.Dir(at), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(at, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		_, err := core.Import(t.Context(), importEnv(), core.ImportOptions{Dir: dir, From: "dvc"})
+		if e, ok := errors.AsType[*core.ImportMissingError](err); !ok || !strings.Contains(e.Gaps[0].Why, "damaged") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 // importHash finds the file of a cache that has that content.
 func importHash(t *testing.T, dir, text string) string {
 	t.Helper()
@@ -480,6 +531,21 @@ func TestImportLFSOwnFiles(t *testing.T) {
 	}
 	if rules, err := r.Rules(); err != nil || !slices.Equal(rules.Track, []string{"data/loose", "data/x"}) {
 		t.Errorf("%q, %v", rules.Track, err)
+	}
+}
+
+// A line of .gitattributes that git passes over is no reason to fail.
+func TestImportLFSBadAttributes(t *testing.T) {
+	dir := t.TempDir()
+	importGit(t, dir, "init", "-q", "-b", "main")
+	rev := importCommit(t, dir, map[string]string{
+		".gitattributes":   "\"\"\n\"\" filter=lfs\n*.txt filter=lfs b@d\n*.bin filter=lfs -text\n",
+		"x/.gitattributes": "[attr]mine text\n",
+		"x/empty.bin":      "", "x/own.txt": "", "own": "",
+	})
+	_, r := importRun(t, core.ImportOptions{Dir: dir, From: "lfs"})
+	if got := importPaths(t, r, dir, rev); !slices.Equal(got, []string{"x/empty.bin"}) {
+		t.Errorf("%q", got)
 	}
 }
 

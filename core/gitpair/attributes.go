@@ -21,7 +21,7 @@ func (h *Revisions) Attributes(commit string) (*Attributes, error) {
 	if err != nil || t == nil {
 		return &Attributes{}, err
 	}
-	files, err := h.attributeFiles(t)
+	files, err := attributeFiles(t)
 	if err != nil {
 		return nil, fmt.Errorf("tree of git commit %s: %w", commit, err)
 	}
@@ -39,18 +39,30 @@ func (h *Revisions) Attributes(commit string) (*Attributes, error) {
 		if dir := path.Dir(name); dir != "." {
 			domain = strings.Split(dir, "/")
 		}
-		lines, err := gitattributes.ReadAttributes(strings.NewReader(text), domain, domain == nil)
-		if err != nil {
-			return nil, fmt.Errorf("%s in git commit %s: %w", name, commit, err)
-		}
-		stack = append(stack, lines...)
+		stack = append(stack, readAttributes(text, domain)...)
 	}
 	return &Attributes{gitattributes.NewMatcher(stack)}, nil
 }
 
+// readAttributes reads the lines of one .gitattributes. One that cannot be read
+// says nothing, as with git.
+func readAttributes(text string, domain []string) []gitattributes.MatchAttribute {
+	var lines []gitattributes.MatchAttribute
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(strings.TrimSpace(line), `""`) {
+			continue // no pattern, which the parser does not survive
+		}
+		a, err := gitattributes.ParseAttributesLine(line, domain, domain == nil)
+		if err == nil && a.Name != "" {
+			lines = append(lines, a)
+		}
+	}
+	return lines
+}
+
 // attributeFiles lists the .gitattributes of a tree, those of outer folders
 // first: what is further in has the last word.
-func (h *Revisions) attributeFiles(t *gitobject.Tree) ([]string, error) {
+func attributeFiles(t *gitobject.Tree) ([]string, error) {
 	var files []string
 	w := gitobject.NewTreeWalker(t, true, nil)
 	defer w.Close()

@@ -49,7 +49,7 @@ mlvc clone /mnt/share/faces --metadata-only`,
 	f := cmd.Flags()
 	f.StringVarP(&opt.Branch, "branch", "b", "", "check out the branch `NAME`")
 	f.StringArrayVar(&opt.Paths, "path", nil, "bring only files that the pattern `GLOB` selects; a folder is all below; may be repeated")
-	f.BoolVar(&opt.MetadataOnly, "metadata-only", false, "bring no contents and write no files")
+	f.BoolVar(&opt.MetadataOnly, "metadata-only", false, "bring no contents and write no files of the data")
 	cmd.ValidArgsFunction = filesHere
 	return cmd
 }
