@@ -90,10 +90,9 @@ func (b *Backups) Verify(ctx context.Context, opt BackupVerifyOptions, each func
 // verify notes the result where it can: a destination that may only be read
 // from can be verified too.
 func (b *Backups) verify(ctx context.Context, opt backup.VerifyOptions) (backup.Verified, error) {
-	readOnly := opt.ReadOnly
 	opt.ReadOnly = true
 	done, err := b.dest.Verify(ctx, opt)
-	if err != nil || readOnly {
+	if err != nil {
 		return done, err
 	}
 	if err := b.noteVerified(ctx, done, opt.Percent); err != nil {
