@@ -82,7 +82,7 @@ func (c BackupConfig) check(where string) error {
 		return fmt.Errorf("%s.%w", where, err)
 	}
 	if _, err := parseParity(c.Parity); err != nil {
-		return fmt.Errorf("%s.parity: %w", where, err)
+		return fmt.Errorf("%s.%w", where, err)
 	}
 	for _, n := range []int{c.KeepFull, c.KeepFullDays, c.KeepDiff, c.KeepDaily, c.KeepWeekly, c.KeepMonthly} {
 		if n < 0 {
@@ -97,16 +97,15 @@ const ParityOff = "off"
 
 // parseParity reads "10+1"; the empty word is the default, and off is nil.
 func parseParity(word string) (*parity.Scheme, error) {
-	scheme := parity.Default
 	switch word {
 	case "":
-		return &scheme, nil
+		word = parity.Default.String()
 	case ParityOff:
 		return nil, nil
 	}
-	n, err := fmt.Sscanf(word, "%d+%d", &scheme.Data, &scheme.Parity)
-	if err != nil || n != 2 || scheme.String() != word || scheme.Data < 1 || scheme.Parity < 1 || scheme.Data+scheme.Parity > 256 {
-		return nil, fmt.Errorf("%q is no parity: write it as 10+1, which heals a tenth, or off", word)
+	scheme, err := parity.ParseScheme(word)
+	if err != nil {
+		return nil, fmt.Errorf("%w; or %q", err, ParityOff)
 	}
 	return &scheme, nil
 }

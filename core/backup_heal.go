@@ -136,9 +136,14 @@ func (b *Backups) decrypt(ctx context.Context, key, stored string, size int64) (
 	if err != nil {
 		return "", err
 	}
+	return b.fetch(ctx, plain, key, size)
+}
+
+// fetch makes a local file of an object.
+func (b *Backups) fetch(ctx context.Context, from bucket.Bucket, key string, size int64) (string, error) {
 	return b.newFile(func(f vfs.File) error {
 		for at := int64(0); at < size; at += salvageStep {
-			if err := copyRange(ctx, plain, key, at, min(salvageStep, size-at), &seekWriter{f}); err != nil {
+			if err := copyRange(ctx, from, key, at, min(salvageStep, size-at), &seekWriter{f}); err != nil {
 				return err
 			}
 		}
@@ -235,19 +240,32 @@ const (
 )
 
 // salvage copies what can be read of an object; what cannot be is left as it is
-// in w. It fails for a place that does not answer, not for damage.
+// in w. It fails for an object that is not there, and for w.
 func salvage(ctx context.Context, from bucket.Bucket, key string, size int64, w io.WriterAt) error {
 	for offset := int64(0); offset < size; offset += salvageStep {
 		length := min(salvageStep, size-offset)
 		err := copyRange(ctx, from, key, offset, length, w)
+		if stopsSalvage(err) {
+			return err
+		}
 		for at := offset; err != nil && at < offset+length; at += salvageGrain {
-			if rerr := copyRange(ctx, from, key, at, min(salvageGrain, offset+length-at), w); rerr != nil && ctx.Err() != nil {
-				return ctx.Err()
+			if gerr := copyRange(ctx, from, key, at, min(salvageGrain, offset+length-at), w); ctx.Err() != nil || stopsSalvage(gerr) {
+				return errors.Join(ctx.Err(), gerr)
 			}
 		}
 	}
 	return ctx.Err()
 }
+
+func stopsSalvage(err error) bool {
+	_, write := errors.AsType[*writeError](err)
+	return write || errors.Is(err, bucket.ErrNotExist)
+}
+
+// writeError tells what cannot be written here from what cannot be read there.
+type writeError struct{ error }
+
+func (e *writeError) Unwrap() error { return e.error }
 
 func copyRange(ctx context.Context, from bucket.Bucket, key string, offset, length int64, w io.WriterAt) error {
 	r, err := from.GetRange(ctx, key, offset, length)
@@ -258,7 +276,7 @@ func copyRange(ctx context.Context, from bucket.Bucket, key string, offset, leng
 	n, err := io.ReadFull(r, buf)
 	if n > 0 {
 		if _, werr := w.WriteAt(buf[:n], offset); werr != nil {
-			err = errors.Join(err, werr)
+			err = errors.Join(err, &writeError{werr})
 		}
 	}
 	return errors.Join(err, r.Close())

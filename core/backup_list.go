@@ -2,8 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -131,9 +129,6 @@ func (b *Backups) Show(ctx context.Context, label string) (BackupDetail, error) 
 // seen reports whether the place had sets when it was seen from here before.
 func (b *Backups) seen() bool {
 	d, err := b.env.FS.OpenDir(filepath.Join(b.place.Cache, "manifests"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false
-	}
 	if err != nil {
 		return false
 	}

@@ -78,7 +78,7 @@ func (r *Repo) BackupPlan(ctx context.Context, opt BackupPlanOptions) (backuppla
 func parityShare(word string) (share float64, name string, err error) {
 	scheme, err := parseParity(word)
 	if err != nil {
-		return 0, "", &UsageError{What: "parity " + err.Error(), Hint: "mlvc backup plan --parity 10+2"}
+		return 0, "", &UsageError{What: err.Error(), Hint: "mlvc backup plan --parity 10+2"}
 	}
 	if scheme == nil {
 		return 0, ParityOff, nil

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -64,7 +63,8 @@ type repairing struct {
 const repairRounds = 10
 
 func (r *repairing) run(ctx context.Context) error {
-	if err := r.finish(ctx); err != nil {
+	waiting, err := r.finish(ctx)
+	if err != nil {
 		return err
 	}
 	if err := r.healKeys(ctx); err != nil {
@@ -91,7 +91,13 @@ func (r *repairing) run(ctx context.Context) error {
 			return err
 		}
 	}
-	r.res.Left = len(found.Damage)
+	if r.res.Left = len(found.Damage); r.res.Left == 0 {
+		for _, key := range waiting {
+			if err := r.raw.Delete(ctx, key); err != nil {
+				return err
+			}
+		}
+	}
 	for _, d := range found.Damage {
 		if err := r.each.Left(newBackupDamage(d)); err != nil {
 			return err
@@ -196,6 +202,44 @@ func (r *repairing) checkPack(ctx context.Context, key string, id objects.ID, fi
 	return errors.Join(err, p.Close())
 }
 
+// checkObject verifies a local copy of any object as it is stored; it removes one
+// that is not sound.
+func (r *repairing) checkObject(ctx context.Context, d backup.Damage, file string, size int64) (err error) {
+	if !d.Pack.IsZero() {
+		return r.checkPack(ctx, d.Key, d.Pack, file)
+	}
+	f, err := r.env.FS.Open(file)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		f.Close() //nolint:errcheck // it was only read
+		if err != nil {
+			err = errors.Join(err, r.env.FS.Remove(file))
+		}
+	}()
+	name := d.Key[strings.LastIndexByte(d.Key, '/')+1:]
+	word, kind, _ := strings.Cut(name, ".")
+	id, err := objects.ParseID(word)
+	if err != nil {
+		return err
+	}
+	if kind == "parity" {
+		p, err := parity.Open(f, size)
+		if err == nil && p.Owner() != id {
+			err = fmt.Errorf("%w: it is the parity of something else", objects.ErrCorrupt)
+		}
+		return err
+	}
+	var stored bucket.Bucket = instead{r.raw, d.Key, f}
+	if r.dest.Bucket() != r.raw {
+		if stored, err = r.keys.wrap(r.dest.List().Crypt, stored); err != nil {
+			return err
+		}
+	}
+	return r.dest.CheckRecord(ctx, stored, d.Label, d.Key)
+}
+
 // plainSize is the size of what is stored encrypted in a local file.
 func (r *repairing) plainSize(ctx context.Context, key, file string) (int64, error) {
 	f, err := r.env.FS.Open(file)
@@ -235,12 +279,18 @@ func (r *repairing) newParity(ctx context.Context, d backup.Damage) (string, Bac
 	if err != nil {
 		return "", h, err
 	}
-	stored := make([]byte, size)
-	if err := copyRange(ctx, r.raw, key, 0, size, sliceWriter(stored)); err != nil {
+	stored, err := r.fetch(ctx, r.raw, key, size)
+	if err != nil {
 		return "", h, err
 	}
+	defer r.env.FS.Remove(stored) //nolint:errcheck // the cache may have it
+	from, err := r.env.FS.Open(stored)
+	if err != nil {
+		return "", h, err
+	}
+	defer from.Close() //nolint:errcheck // it was only read
 	name, err := r.newFile(func(f vfs.File) error {
-		h.Bytes, err = parity.Encode(ctx, *scheme, id, bytes.NewReader(stored), size, f)
+		h.Bytes, err = parity.Encode(ctx, *scheme, id, from, size, f)
 		return err
 	})
 	return name, h, err
@@ -271,16 +321,9 @@ func (r *repairing) fromOther(ctx context.Context, d backup.Damage, failed error
 		if info.Key != d.Key && (d.Pack.IsZero() || !strings.HasSuffix(info.Key, "/"+name)) {
 			continue
 		}
-		file, err := r.newFile(func(f vfs.File) error {
-			for at := int64(0); at < info.Size; at += salvageStep {
-				if err := copyRange(ctx, r.other.raw, info.Key, at, min(salvageStep, info.Size-at), &seekWriter{f}); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err == nil && !d.Pack.IsZero() {
-			err = r.checkPack(ctx, d.Key, d.Pack, file)
+		file, err := r.fetch(ctx, r.other.raw, info.Key, info.Size)
+		if err == nil {
+			err = r.checkObject(ctx, d, file, info.Size)
 		}
 		if err == nil {
 			h.Bytes = info.Size
@@ -326,12 +369,13 @@ func (r *repairing) moveHealed(ctx context.Context, key string, from io.ReaderAt
 }
 
 // finish goes on with what an interrupted repair has left: sound bytes whose
-// object was deleted already take its place.
-func (r *repairing) finish(ctx context.Context) error {
+// object was deleted already take its place. It returns all that waits there, for
+// when nothing is damaged any more.
+func (r *repairing) finish(ctx context.Context) (waiting []string, err error) {
 	there := make(map[string]int64)
 	for info, err := range r.raw.List(ctx, "sets/") {
 		if err != nil {
-			return err
+			return nil, err
 		}
 		there[info.Key] = info.Size
 	}
@@ -340,16 +384,31 @@ func (r *repairing) finish(ctx context.Context) error {
 		if !ok {
 			continue
 		}
+		waiting = append(waiting, key)
 		if _, ok := there[object]; ok {
 			continue // it is looked at with everything else
 		}
-		data := make([]byte, size)
-		if err := copyRange(ctx, r.raw, key, 0, size, sliceWriter(data)); err != nil {
-			return err
+		if err := r.copyHealed(ctx, key, object, size); err != nil {
+			return waiting, err
 		}
-		if err := r.raw.PutIfAbsent(ctx, object, bytes.NewReader(data), size); err != nil && !errors.Is(err, bucket.ErrExist) {
-			return err
-		}
+	}
+	return waiting, nil
+}
+
+// copyHealed makes an object of the sound bytes that wait for that.
+func (r *repairing) copyHealed(ctx context.Context, key, object string, size int64) error {
+	file, err := r.fetch(ctx, r.raw, key, size)
+	if err != nil {
+		return err
+	}
+	defer r.env.FS.Remove(file) //nolint:errcheck // the cache may have it
+	f, err := r.env.FS.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	if err := r.raw.PutIfAbsent(ctx, object, f, size); err != nil && !errors.Is(err, bucket.ErrExist) {
+		return err
 	}
 	return nil
 }

@@ -155,6 +155,7 @@ type fillingRepo struct {
 // objects brings everything that the set has, but names nothing.
 func (f *fillingRepo) objects(ctx context.Context) error {
 	m := f.chain.Manifest()
+	f.res.Lacking = nil // of a try that met damage
 	ops, commits, earlier, err := f.operations(ctx, m.Operation)
 	if err != nil {
 		return err

@@ -66,7 +66,7 @@ func (r *Repo) runBackup(ctx context.Context, b *Backups, run *BackupRun) error 
 // verifyNew reads back what was made. Without the key of an encrypted destination
 // it cannot be read here, which is no error.
 func (r *Repo) verifyNew(ctx context.Context, b *Backups, run *BackupRun) error {
-	verified, err := b.Verify(ctx, BackupVerifyOptions{Label: run.Created.Label}, func(BackupDamage) error { return nil })
+	verified, err := b.Verify(ctx, BackupVerifyOptions{Label: run.Created.Label, TrustBases: true}, func(BackupDamage) error { return nil })
 	if isKeyless(err) {
 		r.env.Events.Warn(Warning{Code: "not_verified", Message: "the set cannot be verified here, since the key to read it is not: " + err.Error()})
 		return nil

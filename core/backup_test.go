@@ -267,6 +267,76 @@ func TestBackupRepairFaults(t *testing.T) {
 		if found := backupDamage(t, d.env, place); len(found) > 0 {
 			t.Errorf("%s: %+v", faulty.Failed(), found)
 		}
+		for info, err := range place.List(t.Context(), "sets/") {
+			d.must(err)
+			if strings.HasSuffix(info.Key, ".healed") {
+				t.Errorf("%s: %s is left", faulty.Failed(), info.Key)
+			}
+		}
 		return faulty.Failed() != ""
 	})
+}
+
+// repair reads everything at a place, and takes what it cannot heal from another.
+func repair(d *data, b, other bucket.Bucket) (core.BackupRepaired, error) {
+	each := core.BackupRepairEach{
+		Healed: func(core.BackupHealed) error { return nil },
+		Left:   func(core.BackupDamage) error { return nil },
+	}
+	return backups(d.t, d.env, b, func(at *core.Backups) (core.BackupRepaired, error) {
+		return backups(d.t, d.env, other, func(second *core.Backups) (core.BackupRepaired, error) {
+			return at.Repair(d.t.Context(), second, each)
+		})
+	})
+}
+
+// What another destination has takes the place of what is damaged only if it is
+// sound itself.
+func TestBackupRepairFromAnother(t *testing.T) {
+	for _, suffix := range []string{".manifest", ".idx", ".parity"} {
+		place, copied, broken := buckettest.Memory(), buckettest.Memory(), buckettest.Memory()
+		d := backupStart(t, place)
+		var keys []string
+		for info, err := range place.List(t.Context(), "") {
+			d.must(err)
+			text := bucketRead(t, place, info.Key)
+			d.must(copied.PutIfAbsent(t.Context(), info.Key, bytes.NewReader(text), int64(len(text))))
+			if strings.HasSuffix(info.Key, suffix) {
+				keys = append(keys, info.Key)
+				clear(text)
+			}
+			d.must(broken.PutIfAbsent(t.Context(), info.Key, bytes.NewReader(text), int64(len(text))))
+			if strings.HasSuffix(info.Key, suffix) {
+				d.must(place.Delete(t.Context(), info.Key))
+				d.must(place.PutIfAbsent(t.Context(), info.Key, bytes.NewReader(text), int64(len(text))))
+			}
+		}
+		if len(keys) == 0 {
+			t.Fatalf("no %s", suffix)
+		}
+		if suffix != ".parity" { // which is made anew of its pack
+			if res, err := repair(d, place, broken); err != nil || res.Healed > 0 || res.Left == 0 {
+				t.Errorf("%s, from what is damaged too: %+v, %v", suffix, res, err)
+			}
+		}
+		if res, err := repair(d, place, copied); err != nil || res.Healed == 0 || res.Left > 0 {
+			t.Errorf("%s: %+v, %v", suffix, res, err)
+		}
+		if found := backupDamage(t, d.env, place); len(found) > 0 {
+			t.Errorf("%s: %+v", suffix, found)
+		}
+	}
+}
+
+func bucketRead(t *testing.T, b bucket.Bucket, key string) []byte {
+	t.Helper()
+	r, err := b.GetRange(t.Context(), key, 0, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err = errors.Join(err, r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return text
 }

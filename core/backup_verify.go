@@ -15,6 +15,9 @@ import (
 // BackupVerifyOptions say how much is read.
 type BackupVerifyOptions struct {
 	Label string // with its chain; empty: all sets
+	// TrustBases does not read again, of the chain, what the last verification
+	// found whole.
+	TrustBases bool
 	// Percent of the packs that are read whole; 0: all. Lists, manifests,
 	// indexes and sizes always are looked at.
 	Percent int
@@ -53,7 +56,7 @@ func (b *Backups) Verify(ctx context.Context, opt BackupVerifyOptions, each func
 	if res.Percent <= 0 {
 		res.Percent = 100
 	}
-	v := backup.VerifyOptions{Percent: opt.Percent, Seed: rand.Uint64(), Workers: 1}
+	v := backup.VerifyOptions{Percent: opt.Percent, Seed: rand.Uint64(), Workers: 1, TrustBases: opt.TrustBases}
 	if opt.Label != "" {
 		s, err := b.set(opt.Label)
 		if err != nil {
@@ -87,10 +90,9 @@ func (b *Backups) Verify(ctx context.Context, opt BackupVerifyOptions, each func
 // verify notes the result where it can: a destination that may only be read
 // from can be verified too.
 func (b *Backups) verify(ctx context.Context, opt backup.VerifyOptions) (backup.Verified, error) {
-	readOnly := opt.ReadOnly
 	opt.ReadOnly = true
 	done, err := b.dest.Verify(ctx, opt)
-	if err != nil || readOnly {
+	if err != nil {
 		return done, err
 	}
 	if err := b.noteVerified(ctx, done, opt.Percent); err != nil {

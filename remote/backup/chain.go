@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mlvc/mlvc/remote"
+	"github.com/mlvc/mlvc/remote/bucket"
 )
 
 // Chain is a set with those that it is based on: an endpoint that has all that
@@ -46,6 +47,28 @@ func (d *Destination) Manifest(ctx context.Context, label Label) (Manifest, erro
 		return Manifest{}, &NoSetError{d.String(), label}
 	}
 	return d.manifest(ctx, s.Label, s.Manifest)
+}
+
+// CheckRecord verifies what lies in b under the key of the manifest or of the
+// index of a set, as if b were the destination's bucket.
+func (d *Destination) CheckRecord(ctx context.Context, b bucket.Bucket, label Label, key string) error {
+	s, ok := d.List().Find(label)
+	if !ok {
+		return &NoSetError{d.String(), label}
+	}
+	if key == label.manifestKey(s.Manifest) {
+		at := &Destination{raw: d.raw, bucket: b, opt: d.opt}
+		_, _, err := at.readManifest(ctx, label, s.Manifest)
+		return err
+	}
+	m, err := d.manifest(ctx, label, s.Manifest)
+	if err != nil {
+		return err
+	}
+	if x, ok := m.index(); ok && x.Key() == key {
+		return remote.CheckIndex(ctx, b, d.shelf(""), x)
+	}
+	return corrupt("set %s has no %s", label, key)
 }
 
 // manifests reads those of a chain, and checks that they are one.

@@ -46,19 +46,19 @@ func readHistory(ctx context.Context, src objects.Getter, chain remote.Endpoint,
 		if err != nil {
 			return h, err
 		}
-		nodes, err := viewNodes(ctx, src, l.Op.View, seen)
-		if errors.Is(err, objects.ErrNotFound) && l.ID != operation {
-			break
-		}
-		if err != nil {
-			return h, err
-		}
 		held, err := chain.Locate(ctx, []objects.ID{l.ID})
 		if err != nil {
 			return h, err
 		}
 		if held[0].Length > 0 {
 			break
+		}
+		nodes, err := viewNodes(ctx, src, l.Op.View, seen)
+		if errors.Is(err, objects.ErrNotFound) && l.ID != operation {
+			break
+		}
+		if err != nil {
+			return h, err
 		}
 		h.objects = append(append(h.objects, l.ID), nodes...)
 		for _, m := range l.Op.Moves {

@@ -10,9 +10,9 @@ import (
 	"github.com/mlvc/mlvc/remote/bucket"
 )
 
-// object reads an object of a bucket by ranges of objectWindow bytes, one of
-// which it holds: for those who read it from front to back. Safe for
-// concurrent use.
+// object reads an object of a bucket. A small one it holds; of a larger one it
+// reads what it is asked for and no more, since parity goes through many places
+// of it at once. Safe for concurrent use.
 type object struct {
 	ctx    context.Context
 	bucket bucket.Bucket
@@ -20,11 +20,11 @@ type object struct {
 	size   int64
 
 	mu   sync.Mutex
-	at   int64 // where the window begins
 	held []byte
 }
 
-const objectWindow = 4 << 20
+// maxHeld is the most bytes of an object that is held.
+const maxHeld = 4 << 20
 
 // openObject finds out how large an object is. One that is not there is
 // bucket.ErrNotExist.
@@ -42,37 +42,42 @@ func openObject(ctx context.Context, b bucket.Bucket, key string) (*object, erro
 
 // ReadAt implements io.ReaderAt.
 func (o *object) ReadAt(p []byte, offset int64) (n int, err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for n < len(p) {
-		at := offset + int64(n)
-		if at >= o.size {
-			return n, io.EOF
-		}
-		if at < o.at || at >= o.at+int64(len(o.held)) {
-			if err := o.fill(at - at%objectWindow); err != nil {
-				return n, err
-			}
-		}
-		n += copy(p[n:], o.held[at-o.at:])
+	want := p[:max(0, min(int64(len(p)), o.size-offset))]
+	if o.size > maxHeld {
+		n, err = o.read(want, offset)
+	} else {
+		n, err = o.copyHeld(want, offset)
 	}
-	return n, nil
+	if err == nil && n < len(p) {
+		err = io.EOF
+	}
+	return n, err
 }
 
-// fill reads the window that begins at a place.
-func (o *object) fill(at int64) error {
-	length := min(objectWindow, o.size-at)
-	if o.held = o.held[:0]; int64(cap(o.held)) < length {
-		o.held = make([]byte, 0, objectWindow)
+func (o *object) copyHeld(p []byte, offset int64) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(p) == 0 {
+		return 0, nil
 	}
-	r, err := o.bucket.GetRange(o.ctx, o.key, at, length)
+	if o.held == nil {
+		all := make([]byte, o.size)
+		if _, err := o.read(all, 0); err != nil {
+			return 0, err
+		}
+		o.held = all
+	}
+	return copy(p, o.held[offset:]), nil
+}
+
+func (o *object) read(p []byte, offset int64) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	r, err := o.bucket.GetRange(o.ctx, o.key, offset, int64(len(p)))
 	if err != nil {
-		return err
+		return 0, err
 	}
-	window := o.held[:length]
-	_, err = io.ReadFull(r, window)
-	if err = errors.Join(err, r.Close()); err == nil {
-		o.at, o.held = at, window
-	}
-	return err
+	n, err := io.ReadFull(r, p)
+	return n, errors.Join(err, r.Close())
 }

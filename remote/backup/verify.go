@@ -20,6 +20,9 @@ import (
 type VerifyOptions struct {
 	// Labels are the sets to verify, with their chains; none: all.
 	Labels []Label
+	// TrustBases takes the packs of their chains unread that the last verification
+	// read and found whole; it is looked whether they are there.
+	TrustBases bool
 	// Percent of the packs that are read, at least one of each set, chosen by
 	// Seed; 0 and 100: all. Lists, manifests, indexes, sizes and metadata always are.
 	Percent int
@@ -91,8 +94,12 @@ func (d *Destination) Verify(ctx context.Context, opt VerifyOptions) (Verified, 
 		v.opt.Workers = 2
 	}
 	for _, s := range sets {
-		if err := v.set(ctx, s); err != nil {
+		trusted := opt.TrustBases && s.whole() && !slices.Contains(opt.Labels, s.Label)
+		if err := v.set(ctx, s, trusted); err != nil {
 			return v.done, err
+		}
+		if !trusted || v.bad[s.Label] {
+			v.done.Sets = append(v.done.Sets, s.Label)
 		}
 	}
 	if opt.ReadOnly || len(sets) == 0 {
@@ -170,9 +177,13 @@ func isDamage(err error) bool {
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, objects.ErrCorrupt) || errors.Is(err, bucket.ErrNotExist) || errors.Is(err, objects.ErrNotFound)
 }
 
-// set verifies one set; its base was verified before.
-func (v *verifier) set(ctx context.Context, s Set) error {
-	v.done.Sets = append(v.done.Sets, s.Label)
+// whole reports whether the last verification read all of a set, and found no
+// damage.
+func (s Set) whole() bool { return s.Verified != nil && s.Verified.OK && s.Verified.Percent == 100 }
+
+// set verifies one set; its base was verified before. Of a trusted one the packs
+// are not read.
+func (v *verifier) set(ctx context.Context, s Set, trusted bool) error {
 	v.bad[s.Label] = v.bad[s.Label] || v.bad[s.Base]
 	m, ok, err := v.manifest(ctx, s)
 	if err != nil || !ok {
@@ -183,11 +194,14 @@ func (v *verifier) set(ctx context.Context, s Set) error {
 		return err
 	}
 	defer own.Close() //nolint:errcheck // it was only read
-	damaged, err := v.packs(ctx, s, m, own)
+	damaged, err := v.packs(ctx, s, m, own, trusted)
 	if err != nil {
 		return err
 	}
 	v.manifests[s.Label] = m
+	if trusted && len(damaged) == 0 {
+		return nil
+	}
 	return v.contents(ctx, s, damaged)
 }
 
@@ -227,9 +241,9 @@ func (v *verifier) own(ctx context.Context, s Set, m Manifest) (*remote.Shelf, b
 	return own, err == nil, err
 }
 
-// packs checks that packs and parity are there, and reads some. It returns the
-// damaged packs.
-func (v *verifier) packs(ctx context.Context, s Set, m Manifest, own *remote.Shelf) (map[objects.ID]error, error) {
+// packs checks that packs and parity are there, and reads some, or none of a
+// trusted set. It returns the damaged packs.
+func (v *verifier) packs(ctx context.Context, s Set, m Manifest, own *remote.Shelf, trusted bool) (map[objects.ID]error, error) {
 	sizes := make(map[string]int64)
 	for info, err := range v.d.bucket.List(ctx, s.Label.folder()) {
 		if err != nil {
@@ -250,6 +264,9 @@ func (v *verifier) packs(ctx context.Context, s Set, m Manifest, own *remote.She
 		if _, ok := sizes[parity]; m.Parity != "" && !ok {
 			v.add(Damage{Label: s.Label, Key: parity, Err: v.d.failed(parity, bucket.ErrNotExist)})
 		}
+	}
+	if trusted {
+		return damaged, nil
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(v.opt.Workers)

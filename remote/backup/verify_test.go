@@ -241,3 +241,38 @@ func TestSample(t *testing.T) {
 		}
 	}
 }
+
+// What was verified as a base is not read for each set that is made on it, but
+// its loss is noticed.
+func TestTrustBases(t *testing.T) {
+	r, b := newRepo(t, 51), buckettest.Memory()
+	full := r.mustCreate(b, r.wanted(r.random(), objects.Full))
+	d := r.mustOpen(b)
+	first, err := d.Verify(t.Context(), backup.VerifyOptions{})
+	if err != nil || len(first.Damage) > 0 {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	incremental := r.mustCreate(b, r.wanted(r.random(), objects.Incremental))
+	opt := backup.VerifyOptions{Labels: []backup.Label{incremental.Label}, TrustBases: true}
+	got, err := d.Verify(t.Context(), opt)
+	if err != nil || len(got.Damage) > 0 || !slices.Equal(got.Sets, opt.Labels) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if want := incremental.Manifest.Tip.Packs + incremental.Manifest.Rest.Packs; int64(got.Packs) != want {
+		t.Errorf("%d packs were read, of %d in the set and %d in its base", got.Packs, want, first.Packs)
+	}
+	for _, key := range keys(t, b, ".pack") {
+		if strings.HasPrefix(key, "sets/"+strings.ToLower(string(full.Label))+"/") {
+			replace(t, b, key, nil)
+		}
+	}
+	got, err = d.Verify(t.Context(), opt)
+	if err != nil || len(got.Damage) == 0 || !slices.Equal(got.Sets, []backup.Label{full.Label, incremental.Label}) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for _, s := range d.List().Sets {
+		if !s.Damaged() {
+			t.Errorf("%s: %+v", s.Label, s.Verified)
+		}
+	}
+}
