@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -464,6 +465,37 @@ func TestDepotMergesAndDeletesSmallPacks(t *testing.T) {
 	if _, err := d.Get(t.Context(), chunks[3].ID()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// depotKeeper is a bucket in which nothing may be deleted.
+type depotKeeper struct {
+	bucket.Bucket
+	refused *int
+}
+
+func (k depotKeeper) Delete(context.Context, string) error {
+	*k.refused++
+	return fs.ErrPermission
+}
+
+// Where nothing may be deleted a push does not do more with every push before.
+func TestDepotWithoutDeletion(t *testing.T) {
+	refused := 0
+	d := depotOpen(t, depotKeeper{buckettest.Memory(), &refused}, t.TempDir())
+	const n = maxReplaced + 20
+	for i := range n {
+		refused = 0
+		if err := depotPush(d, t, i); err != nil {
+			t.Fatal(err)
+		}
+		if refused > maxReplaced+10 {
+			t.Fatalf("push %d tried to delete %d objects", i, refused)
+		}
+	}
+	if refused < maxReplaced {
+		t.Fatalf("only %d deletions were tried: the test has lost its point", refused)
+	}
+	depotCheck(t, d, depotNumbers(n)...)
 }
 
 func depotHas(t *testing.T, b bucket.Bucket, key string) bool {
