@@ -89,7 +89,7 @@ func run(ctx context.Context, dst, src Endpoint, w Want, opt CopyOptions, look f
 	t := newTransfer(dst, src, w.Exact, opt)
 	defer func() { err = errors.Join(err, t.close()) }()
 	p := newPlan()
-	c := newClosure(dst, src, w.MetaOnly, p, nil)
+	c := newClosure(dst, src, w.MetaOnly, p)
 	c.progress = func() {
 		t.report(func(now *Progress) { now.Looked, now.Wanted = len(c.seen), p.objects })
 	}

@@ -231,7 +231,7 @@ func TestCopyTidy(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := copyDepot(t, b, t.TempDir())
-	if n := len(d.Small(t.Context())); n > 0 {
+	if n := len(d.Small()); n > 0 {
 		t.Errorf("%d small packs", n)
 	}
 	there := newCopyPlace(t)
@@ -365,7 +365,7 @@ func TestCopyOntoDroppedPack(t *testing.T) {
 	}
 	packs := func() map[objects.ID]bool {
 		m := make(map[objects.ID]bool)
-		for _, p := range copyDepot(t, b, t.TempDir()).Small(t.Context()) {
+		for _, p := range copyDepot(t, b, t.TempDir()).Small() {
 			m[p.ID] = true
 		}
 		return m

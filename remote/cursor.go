@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"io"
+	"sort"
 
 	"github.com/zeebo/blake3"
 
@@ -79,15 +80,9 @@ func (c *cursor) seek(id objects.ID) (int64, error) {
 
 // within returns the number in the page of the first record not less than id.
 func (c *cursor) within(id objects.ID) int64 {
-	lo, hi := 0, len(c.buf)/recordSize
-	for lo < hi {
-		if mid := (lo + hi) / 2; bytes.Compare(c.buf[mid*recordSize:][:32], id[:]) < 0 {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return int64(lo)
+	return int64(sort.Search(len(c.buf)/recordSize, func(i int) bool {
+		return bytes.Compare(c.buf[i*recordSize:][:32], id[:]) >= 0
+	}))
 }
 
 // find calls fn with each record of the object until fn returns false.

@@ -424,7 +424,7 @@ func TestDepotMergesAndDeletesSmallPacks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	small := d.Small(t.Context())
+	small := d.Small()
 	if len(small) != 2*n {
 		t.Fatalf("%d small packs, want %d", len(small), 2*n)
 	}
@@ -447,7 +447,7 @@ func TestDepotMergesAndDeletesSmallPacks(t *testing.T) {
 	numbers := depotNumbers(n + 1)
 	depotCheck(t, depotOpen(t, b, t.TempDir()), numbers...)
 	id, name := depotPack(t, chunks[3])
-	if err := d.AddPack(t.Context(), id, name, false); !errors.Is(err, ErrDropped) || !d.Dropped(id) {
+	if err := d.AddPack(t.Context(), id, name, false); !errors.Is(err, ErrDropped) || !d.current.isDropped(id) {
 		t.Fatalf("got %v, want ErrDropped", err)
 	}
 	for _, days := range []int{6, 8, 15} {
@@ -458,8 +458,8 @@ func TestDepotMergesAndDeletesSmallPacks(t *testing.T) {
 		if there := depotHas(t, b, packKey(id)); there != (days < 7) {
 			t.Fatalf("after %d days the pack is there: %v", days, there)
 		}
-		if d.Dropped(id) != (days < 14) {
-			t.Fatalf("after %d days it is remembered: %v", days, d.Dropped(id))
+		if d.current.isDropped(id) != (days < 14) {
+			t.Fatalf("after %d days it is remembered: %v", days, d.current.isDropped(id))
 		}
 	}
 	if _, err := d.Get(t.Context(), chunks[3].ID()); err != nil {
@@ -553,7 +553,7 @@ func TestDepotRefusesWhatAnotherHasDropped(t *testing.T) {
 	}
 	depotAdd(t, one, chunk, depotObject(objects.KindChunk, 99, 10))
 	one.Drop([]objects.ID{base})
-	if err := depotPush(one, t, 1); err != nil || !one.Dropped(base) {
+	if err := depotPush(one, t, 1); err != nil || !one.current.isDropped(base) {
 		t.Fatal(err)
 	}
 	if err := two.Reload(t.Context()); err != nil {

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -78,23 +79,13 @@ type record struct {
 }
 
 func (r record) compare(o record) int {
-	if c := bytes.Compare(r.id[:], o.id[:]); c != 0 {
+	if c := compareIDs(r.id, o.id); c != 0 {
 		return c
 	}
-	if r.pack != o.pack {
-		return cmpUint(r.pack, o.pack)
+	if c := cmp.Compare(r.pack, o.pack); c != 0 {
+		return c
 	}
-	return cmpUint(r.offset, o.offset)
-}
-
-func cmpUint(a, b uint32) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
+	return cmp.Compare(r.offset, o.offset)
 }
 
 func (r record) append(dst []byte) []byte {
