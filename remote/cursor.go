@@ -21,7 +21,8 @@ type cursor struct {
 	buf  []byte // the page's records; nil: none was read
 }
 
-// load reads a page and checks its checksum.
+// load reads a page and checks its checksum, and that its records name packs of
+// the table.
 func (c *cursor) load(page int64) error {
 	n := min(pageRecords, c.s.ref.Records-page*pageRecords)
 	if cap(c.buf) < pageSize {
@@ -38,7 +39,13 @@ func (c *cursor) load(page int64) error {
 	if crc32.Checksum(b[:n*recordSize], castagnoli) != binary.LittleEndian.Uint32(b[n*recordSize:]) {
 		return &segmentError{segment: c.s, err: corrupt("checksum of page %d", page)}
 	}
-	c.page, c.buf = page, b[:n*recordSize]
+	b = b[:n*recordSize]
+	for at := 0; at < len(b); at += recordSize {
+		if number := binary.LittleEndian.Uint32(b[at+packOffset:]); int64(number) >= int64(len(c.s.packs)) {
+			return &segmentError{segment: c.s, err: corrupt("a record of page %d names pack %d of %d", page, number, len(c.s.packs))}
+		}
+	}
+	c.page, c.buf = page, b
 	return nil
 }
 

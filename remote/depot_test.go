@@ -3,8 +3,10 @@ package remote
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"math/rand/v2"
@@ -733,7 +735,16 @@ func TestDepotMendsItsCache(t *testing.T) {
 		}
 	}
 	d.Close()
-	for _, at := range []int64{3, 100, -30, -200} { // header, page, footer, table
+	flip := func(at int) func([]byte) {
+		return func(data []byte) { data[(at+len(data))%len(data)] ^= 1 }
+	}
+	foreign := func(data []byte) { // a page with the right checksum that names a pack which is none
+		n := min(pageRecords, int(binary.LittleEndian.Uint64(data[len(data)-segmentFooter+32:])))
+		page := data[segmentHeader:][:n*recordSize]
+		binary.LittleEndian.PutUint32(page[packOffset:], 1<<20)
+		binary.LittleEndian.PutUint32(data[segmentHeader+len(page):], crc32.Checksum(page, castagnoli))
+	}
+	for _, damage := range []func([]byte){flip(3), flip(100), flip(-30), flip(-200), foreign} { // header, page, footer, table
 		names, err := filepath.Glob(filepath.Join(cache, "segments", "*"))
 		if err != nil || len(names) == 0 {
 			t.Fatal(err, names)
@@ -743,7 +754,7 @@ func TestDepotMendsItsCache(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			data[(at+int64(len(data)))%int64(len(data))] ^= 1
+			damage(data)
 			if err := os.WriteFile(name, data, 0o666); err != nil {
 				t.Fatal(err)
 			}

@@ -251,9 +251,6 @@ func (h *mergeHead) next() error {
 			}
 		}
 		r := decodeSegmentRecord(h.cursor.buf[h.at%pageRecords*recordSize:])
-		if int64(r.pack) >= int64(len(h.numbers)) {
-			return corrupt("record of %s names pack %d of %d", r.id, r.pack, len(h.numbers))
-		}
 		if r.pack = h.numbers[r.pack]; r.pack != notTaken {
 			h.record = r
 			h.at++
