@@ -19,7 +19,7 @@ import (
 )
 
 // segmentWriter writes a segment: records in order, then finish or abort. The
-// file is not synced, for it can be made again.
+// file is not synced: that is for who gives it a name.
 type segmentWriter struct {
 	fs      vfs.FS
 	name    string
