@@ -43,7 +43,7 @@ type adding struct {
 
 // AddPack implements Endpoint. When it returns nil the pack is durable in the
 // bucket; Publish makes it visible to others. It fails with ErrDropped for a
-// pack that is Dropped. A pack that the bucket has is not sent again.
+// pack that was dropped not long ago. A pack that the bucket has is not sent again.
 func (l *Shelf) AddPack(ctx context.Context, id objects.ID, name string, temporary bool) error {
 	l.mu.RLock()
 	_, known := l.packs[id]

@@ -239,15 +239,19 @@ func (c *cache) keep(temp, part string) error {
 	return nil
 }
 
-// publish gives a synced file its name.
+// publish makes a file durable and gives it its name.
 func (c *cache) publish(temp, name string) error {
-	if err := c.fs.Rename(temp, name); err != nil {
+	err := vfs.SyncFile(c.fs, temp)
+	if err == nil {
+		err = c.fs.Rename(temp, name)
+	}
+	if err != nil {
 		return errors.Join(err, removeFile(c.fs, temp))
 	}
 	return c.fs.SyncDir(filepath.Dir(name))
 }
 
-// fill downloads what the file lacks of an object, and makes it durable.
+// fill downloads what the file lacks of an object.
 func (c *cache) fill(ctx context.Context, key string, size int64, name string) (err error) {
 	f, err := c.fs.OpenFile(name, os.O_RDWR|os.O_CREATE|vfs.NoFollow, 0o666)
 	if err != nil {
@@ -267,11 +271,9 @@ func (c *cache) fill(ctx context.Context, key string, size int64, name string) (
 		}
 	}
 	if have < size {
-		if err := c.receive(ctx, f, key, have, size-have); err != nil {
-			return err
-		}
+		return c.receive(ctx, f, key, have, size-have)
 	}
-	return f.Sync()
+	return nil
 }
 
 // receive copies a range of an object to w.

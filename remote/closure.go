@@ -47,9 +47,9 @@ const (
 	heldMark   = 2
 )
 
-func newClosure(dst, src Endpoint, metaOnly bool, p *plan, progress func()) *closure {
+func newClosure(dst, src Endpoint, metaOnly bool, p *plan) *closure {
 	c := &closure{
-		dst: dst, src: src, plan: p, metaOnly: metaOnly, progress: progress,
+		dst: dst, src: src, plan: p, metaOnly: metaOnly,
 		seen: make(map[objects.ID]bool), recent: make(map[objects.ID]bool),
 	}
 	c.near, c.quick = nearest(dst, src)

@@ -89,7 +89,7 @@ func run(ctx context.Context, dst, src Endpoint, w Want, opt CopyOptions, look f
 	t := newTransfer(dst, src, w.Exact, opt)
 	defer func() { err = errors.Join(err, t.close()) }()
 	p := newPlan()
-	c := newClosure(dst, src, w.MetaOnly, p, nil)
+	c := newClosure(dst, src, w.MetaOnly, p)
 	c.progress = func() {
 		t.report(func(now *Progress) { now.Looked, now.Wanted = len(c.seen), p.objects })
 	}
@@ -154,7 +154,7 @@ func (t *transfer) run(ctx context.Context, p *plan) error {
 	if p.objects == 0 {
 		return ctx.Err()
 	}
-	parts, err := p.choose(ctx, t.dst, t.src, t.exact)
+	parts, err := p.choose(ctx, t.dst, t.src, t.exact, t.pack.held)
 	if err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func (t *transfer) run(ctx context.Context, p *plan) error {
 		if err := t.objects(ctx, loose); err != nil {
 			return err
 		}
-		if err := t.packs(ctx, parts, typ); err != nil {
+		if err := t.packs(ctx, p, parts, typ); err != nil {
 			return err
 		}
 	}
@@ -201,13 +201,13 @@ func (t *transfer) objects(ctx context.Context, ids []objects.ID) error {
 }
 
 // packs sends the packs of a type, and seals what was begun.
-func (t *transfer) packs(ctx context.Context, parts []*part, typ pack.Type) error {
+func (t *transfer) packs(ctx context.Context, p *plan, parts []*part, typ pack.Type) error {
 	for rest := parts; len(rest) > 0; {
 		n := 1
 		for n < len(rest) && rest[n].wave == rest[0].wave {
 			n++
 		}
-		if err := t.wave(ctx, rest[:n], typ); err != nil {
+		if err := t.wave(ctx, p, rest[:n], typ); err != nil {
 			return err
 		}
 		rest = rest[n:]
@@ -228,8 +228,16 @@ func (t *transfer) packs(ctx context.Context, parts []*part, typ pack.Type) erro
 	return t.pack.seal(ctx)
 }
 
-// wave sends packs as they are, none of which is built on another.
-func (t *transfer) wave(ctx context.Context, parts []*part, typ pack.Type) error {
+// wave sends packs as they are, none of which is built on another. One that is
+// built on what could not go as it is after all does not either.
+func (t *transfer) wave(ctx context.Context, p *plan, parts []*part, typ pack.Type) error {
+	for _, pt := range parts {
+		ok, err := p.carried(ctx, t.dst, pt, t.pack.held)
+		if err != nil {
+			return err
+		}
+		pt.whole = pt.whole && ok
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(t.opt.Workers)
 	for _, pt := range parts {

@@ -2,6 +2,7 @@ package remote_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -230,7 +231,7 @@ func TestCopyTidy(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := copyDepot(t, b, t.TempDir())
-	if n := len(d.Small(t.Context())); n > 0 {
+	if n := len(d.Small()); n > 0 {
 		t.Errorf("%d small packs", n)
 	}
 	there := newCopyPlace(t)
@@ -364,7 +365,7 @@ func TestCopyOntoDroppedPack(t *testing.T) {
 	}
 	packs := func() map[objects.ID]bool {
 		m := make(map[objects.ID]bool)
-		for _, p := range copyDepot(t, b, t.TempDir()).Small(t.Context()) {
+		for _, p := range copyDepot(t, b, t.TempDir()).Small() {
 			m[p.ID] = true
 		}
 		return m
@@ -399,4 +400,57 @@ func TestCopyOntoDroppedPack(t *testing.T) {
 		t.Fatal(err)
 	}
 	copyReach(t, copyDepot(t, b, t.TempDir()), mine, next)
+}
+
+// copyUnfit is an endpoint of which one pack cannot be had as it is.
+type copyUnfit struct {
+	remote.Endpoint
+	pack objects.ID
+}
+
+func (e copyUnfit) Fetch(ctx context.Context, id objects.ID) (string, bool, error) {
+	if id == e.pack {
+		return "", false, &objects.ObjectError{ID: id, Err: objects.ErrCorrupt}
+	}
+	return e.Endpoint.Fetch(ctx, id)
+}
+
+// What is built on a pack that could not be sent as it is does not go as it is
+// either: nobody could read it.
+func TestCopyOntoPackThatDidNotGo(t *testing.T) {
+	h := newCopyHistory(t, 13)
+	data := h.bytes(200 << 10)
+	changed := bytes.Clone(data)
+	copy(changed[1000:], "a change")
+	first := h.commit(map[string][]byte{"table": data, "not wanted": h.bytes(10 << 10)})
+	h.commit(map[string][]byte{"table": changed}, first)
+	tip := h.commit(map[string][]byte{"table": changed}, h.commit(map[string][]byte{"table": data}))
+	var base objects.ID
+	ids, err := h.place.store.Packs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		info, err := h.place.Info(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(info.Bases) > 0 {
+			base = info.Bases[0]
+		}
+	}
+	if base.IsZero() {
+		t.Fatal("no pack is built on another")
+	}
+	b := buckettest.Memory()
+	d := copyDepot(t, b, t.TempDir())
+	copyTo(t, d, copyUnfit{h.place, base}, remote.Want{Commits: []objects.ID{tip}}, h.place.options())
+	_, err = d.Publish(t.Context(), refs.Op{
+		When: time.Unix(1_000_000_000, 0), Who: objects.Signature{Name: "t"}, Reason: "push",
+		Moves: []refs.Move{{Name: refs.Branch("main"), New: refs.Value{Commit: tip}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	copyReach(t, copyDepot(t, b, t.TempDir()), tip)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"io"
+	"sort"
 
 	"github.com/zeebo/blake3"
 
@@ -20,7 +21,8 @@ type cursor struct {
 	buf  []byte // the page's records; nil: none was read
 }
 
-// load reads a page and checks its checksum.
+// load reads a page and checks its checksum, and that its records name packs of
+// the table.
 func (c *cursor) load(page int64) error {
 	n := min(pageRecords, c.s.ref.Records-page*pageRecords)
 	if cap(c.buf) < pageSize {
@@ -37,7 +39,13 @@ func (c *cursor) load(page int64) error {
 	if crc32.Checksum(b[:n*recordSize], castagnoli) != binary.LittleEndian.Uint32(b[n*recordSize:]) {
 		return &segmentError{segment: c.s, err: corrupt("checksum of page %d", page)}
 	}
-	c.page, c.buf = page, b[:n*recordSize]
+	b = b[:n*recordSize]
+	for at := 0; at < len(b); at += recordSize {
+		if number := binary.LittleEndian.Uint32(b[at+packOffset:]); int64(number) >= int64(len(c.s.packs)) {
+			return &segmentError{segment: c.s, err: corrupt("a record of page %d names pack %d of %d", page, number, len(c.s.packs))}
+		}
+	}
+	c.page, c.buf = page, b
 	return nil
 }
 
@@ -79,15 +87,9 @@ func (c *cursor) seek(id objects.ID) (int64, error) {
 
 // within returns the number in the page of the first record not less than id.
 func (c *cursor) within(id objects.ID) int64 {
-	lo, hi := 0, len(c.buf)/recordSize
-	for lo < hi {
-		if mid := (lo + hi) / 2; bytes.Compare(c.buf[mid*recordSize:][:32], id[:]) < 0 {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return int64(lo)
+	return int64(sort.Search(len(c.buf)/recordSize, func(i int) bool {
+		return bytes.Compare(c.buf[i*recordSize:][:32], id[:]) >= 0
+	}))
 }
 
 // find calls fn with each record of the object until fn returns false.

@@ -86,15 +86,6 @@ func (d *Depot) View(ctx context.Context) (refs.View, error) {
 	return refs.ViewAt(ctx, d, d.Operation())
 }
 
-// Dropped reports whether a pack was replaced by others not long ago. One that
-// was is on its way out, so AddPack refuses it: its objects are to be sent in
-// another pack.
-func (d *Depot) Dropped(id objects.ID) bool {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return d.current.isDropped(id)
-}
-
 // Reload brings the state up to what the bucket has now. What was added and not
 // published stays added.
 func (d *Depot) Reload(ctx context.Context) error {

@@ -3,9 +3,12 @@ package remote
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -423,7 +426,7 @@ func TestDepotMergesAndDeletesSmallPacks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	small := d.Small(t.Context())
+	small := d.Small()
 	if len(small) != 2*n {
 		t.Fatalf("%d small packs, want %d", len(small), 2*n)
 	}
@@ -446,7 +449,7 @@ func TestDepotMergesAndDeletesSmallPacks(t *testing.T) {
 	numbers := depotNumbers(n + 1)
 	depotCheck(t, depotOpen(t, b, t.TempDir()), numbers...)
 	id, name := depotPack(t, chunks[3])
-	if err := d.AddPack(t.Context(), id, name, false); !errors.Is(err, ErrDropped) || !d.Dropped(id) {
+	if err := d.AddPack(t.Context(), id, name, false); !errors.Is(err, ErrDropped) || !d.current.isDropped(id) {
 		t.Fatalf("got %v, want ErrDropped", err)
 	}
 	for _, days := range []int{6, 8, 15} {
@@ -457,13 +460,44 @@ func TestDepotMergesAndDeletesSmallPacks(t *testing.T) {
 		if there := depotHas(t, b, packKey(id)); there != (days < 7) {
 			t.Fatalf("after %d days the pack is there: %v", days, there)
 		}
-		if d.Dropped(id) != (days < 14) {
-			t.Fatalf("after %d days it is remembered: %v", days, d.Dropped(id))
+		if d.current.isDropped(id) != (days < 14) {
+			t.Fatalf("after %d days it is remembered: %v", days, d.current.isDropped(id))
 		}
 	}
 	if _, err := d.Get(t.Context(), chunks[3].ID()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// depotKeeper is a bucket in which nothing may be deleted.
+type depotKeeper struct {
+	bucket.Bucket
+	refused *int
+}
+
+func (k depotKeeper) Delete(context.Context, string) error {
+	*k.refused++
+	return fs.ErrPermission
+}
+
+// Where nothing may be deleted a push does not do more with every push before.
+func TestDepotWithoutDeletion(t *testing.T) {
+	refused := 0
+	d := depotOpen(t, depotKeeper{buckettest.Memory(), &refused}, t.TempDir())
+	const n = maxReplaced + 20
+	for i := range n {
+		refused = 0
+		if err := depotPush(d, t, i); err != nil {
+			t.Fatal(err)
+		}
+		if refused > maxReplaced+10 {
+			t.Fatalf("push %d tried to delete %d objects", i, refused)
+		}
+	}
+	if refused < maxReplaced {
+		t.Fatalf("only %d deletions were tried: the test has lost its point", refused)
+	}
+	depotCheck(t, d, depotNumbers(n)...)
 }
 
 func depotHas(t *testing.T, b bucket.Bucket, key string) bool {
@@ -521,7 +555,7 @@ func TestDepotRefusesWhatAnotherHasDropped(t *testing.T) {
 	}
 	depotAdd(t, one, chunk, depotObject(objects.KindChunk, 99, 10))
 	one.Drop([]objects.ID{base})
-	if err := depotPush(one, t, 1); err != nil || !one.Dropped(base) {
+	if err := depotPush(one, t, 1); err != nil || !one.current.isDropped(base) {
 		t.Fatal(err)
 	}
 	if err := two.Reload(t.Context()); err != nil {
@@ -701,7 +735,16 @@ func TestDepotMendsItsCache(t *testing.T) {
 		}
 	}
 	d.Close()
-	for _, at := range []int64{3, 100, -30, -200} { // header, page, footer, table
+	flip := func(at int) func([]byte) {
+		return func(data []byte) { data[(at+len(data))%len(data)] ^= 1 }
+	}
+	foreign := func(data []byte) { // a page with the right checksum that names a pack which is none
+		n := min(pageRecords, int(binary.LittleEndian.Uint64(data[len(data)-segmentFooter+32:])))
+		page := data[segmentHeader:][:n*recordSize]
+		binary.LittleEndian.PutUint32(page[packOffset:], 1<<20)
+		binary.LittleEndian.PutUint32(data[segmentHeader+len(page):], crc32.Checksum(page, castagnoli))
+	}
+	for _, damage := range []func([]byte){flip(3), flip(100), flip(-30), flip(-200), foreign} { // header, page, footer, table
 		names, err := filepath.Glob(filepath.Join(cache, "segments", "*"))
 		if err != nil || len(names) == 0 {
 			t.Fatal(err, names)
@@ -711,7 +754,7 @@ func TestDepotMendsItsCache(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			data[(at+int64(len(data)))%int64(len(data))] ^= 1
+			damage(data)
 			if err := os.WriteFile(name, data, 0o666); err != nil {
 				t.Fatal(err)
 			}

@@ -19,7 +19,7 @@ const (
 // are more than 32 of them, without those that others are built on. A push
 // that has all their objects sends these in packs that are larger, and Drops
 // them.
-func (d *Depot) Small(context.Context) []PackInfo {
+func (d *Depot) Small() []PackInfo {
 	small := d.small(func(p listedPack) bool { return p.role != roleNames })
 	if len(small) <= maxSmall {
 		return nil

@@ -84,8 +84,8 @@ func (p *plan) add(id objects.ID, at pack.Place, meta bool) {
 }
 
 // choose decides how each pack goes, and returns them all sorted, those that others
-// are built on first.
-func (p *plan) choose(ctx context.Context, dst, src Endpoint, exact bool) ([]*part, error) {
+// are built on first. held is what is known of packs at dst.
+func (p *plan) choose(ctx context.Context, dst, src Endpoint, exact bool, held map[objects.ID]bool) ([]*part, error) {
 	parts := make([]*part, 0, len(p.parts))
 	for _, pt := range p.parts {
 		info, err := src.Info(ctx, pt.ID)
@@ -100,7 +100,6 @@ func (p *plan) choose(ctx context.Context, dst, src Endpoint, exact bool) ([]*pa
 		pt.whole = len(pt.wanted) == info.Count || !exact && 2*pt.bytes >= info.Size
 		parts = append(parts, pt)
 	}
-	held := make(map[objects.ID]bool)
 	for more := true; more; {
 		more = false
 		for _, pt := range parts {

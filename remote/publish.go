@@ -23,6 +23,8 @@ const (
 	// saw it before is still about to name it.
 	deleteAfter = 7 * 24 * time.Hour
 	forgetAfter = 14 * 24 * time.Hour
+	// maxReplaced is how many segments that could not be deleted are tried again.
+	maxReplaced = 64
 )
 
 // publication is one try to publish an operation.
@@ -297,12 +299,13 @@ func (d *Depot) descends(ctx context.Context, p refs.Pending) (bool, error) {
 }
 
 // deleteReplaced deletes segments that the push before has replaced, and
-// returns those that are still there.
+// returns those that are still there. Where nothing may be deleted the oldest
+// are left behind in the end: nobody needs them, and the record stays small.
 func (d *Depot) deleteReplaced(ctx context.Context) (left []objects.ID) {
 	for _, id := range d.current.Replaced {
 		if d.bucket.Delete(ctx, segmentKey(id)) != nil {
 			left = append(left, id)
 		}
 	}
-	return left
+	return left[max(0, len(left)-maxReplaced):]
 }

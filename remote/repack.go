@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/pack"
@@ -359,20 +358,11 @@ func (r *repacker) seal(ctx context.Context) error {
 		return err
 	}
 	if err := r.dst.AddPack(ctx, x.ID, out.temp, true); err != nil {
-		return errors.Join(err, r.remove(out.temp))
+		return errors.Join(err, removeFile(r.fs, out.temp))
 	}
 	out.id = x.ID
 	r.held[x.ID] = true
 	r.dstFoot.keep(x.ID, x)
 	r.sent(x)
-	return r.remove(out.temp)
-}
-
-// remove removes a temporary file, which may have been moved away.
-func (r *repacker) remove(name string) error {
-	err := r.fs.Remove(name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return removeFile(r.fs, out.temp) // which may have been moved away
 }

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -23,6 +24,7 @@ const (
 	segmentHeader = 16
 	segmentFooter = 32 + 8 + 4 + 4 + 4 + 8
 	recordSize    = 32 + 4 + 4 + 4
+	packOffset    = 32 // in a record
 	// A page is as many records as fit into 4 KiB with a checksum behind.
 	pageRecords = 93
 	pageSize    = pageRecords*recordSize + crcSize
@@ -78,23 +80,13 @@ type record struct {
 }
 
 func (r record) compare(o record) int {
-	if c := bytes.Compare(r.id[:], o.id[:]); c != 0 {
+	if c := compareIDs(r.id, o.id); c != 0 {
 		return c
 	}
-	if r.pack != o.pack {
-		return cmpUint(r.pack, o.pack)
+	if c := cmp.Compare(r.pack, o.pack); c != 0 {
+		return c
 	}
-	return cmpUint(r.offset, o.offset)
-}
-
-func cmpUint(a, b uint32) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
+	return cmp.Compare(r.offset, o.offset)
 }
 
 func (r record) append(dst []byte) []byte {
@@ -107,7 +99,7 @@ func (r record) append(dst []byte) []byte {
 func decodeSegmentRecord(b []byte) record {
 	last := binary.LittleEndian.Uint32(b[40:])
 	return record{
-		id: objects.ID(b[:32]), pack: binary.LittleEndian.Uint32(b[32:]), offset: binary.LittleEndian.Uint32(b[36:]),
+		id: objects.ID(b[:32]), pack: binary.LittleEndian.Uint32(b[packOffset:]), offset: binary.LittleEndian.Uint32(b[36:]),
 		length: last >> 8, kind: objects.Kind(last),
 	}
 }
@@ -320,7 +312,7 @@ func verifySegment(ctx context.Context, s *segment) error {
 		if err != nil {
 			return err
 		}
-		if int64(r.pack) >= int64(len(s.packs)) || !last.id.IsZero() && last.compare(r) >= 0 || r.id.IsZero() {
+		if !last.id.IsZero() && last.compare(r) >= 0 || r.id.IsZero() {
 			return corrupt("record of %s is out of order", r.id)
 		}
 		p := s.packs[r.pack]

@@ -19,7 +19,7 @@ import (
 )
 
 // segmentWriter writes a segment: records in order, then finish or abort. The
-// file is not synced, for it can be made again.
+// file is not synced: that is for who gives it a name.
 type segmentWriter struct {
 	fs      vfs.FS
 	name    string
@@ -251,9 +251,6 @@ func (h *mergeHead) next() error {
 			}
 		}
 		r := decodeSegmentRecord(h.cursor.buf[h.at%pageRecords*recordSize:])
-		if int64(r.pack) >= int64(len(h.numbers)) {
-			return corrupt("record of %s names pack %d of %d", r.id, r.pack, len(h.numbers))
-		}
 		if r.pack = h.numbers[r.pack]; r.pack != notTaken {
 			h.record = r
 			h.at++

@@ -290,11 +290,10 @@ func (l *Shelf) Contents(ctx context.Context, in func(pack objects.ID) bool, fn 
 			if err != nil {
 				return err
 			}
-			if int64(r.pack) >= int64(len(s.packs)) || !in(s.packs[r.pack].ID) {
-				continue
-			}
-			if err := fn(s.packs[r.pack].ID, r.id, r.kind); err != nil {
-				return err
+			if p := s.packs[r.pack].ID; in(p) {
+				if err := fn(p, r.id, r.kind); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -371,9 +370,7 @@ func (s *segment) locate(ctx context.Context, ids []objects.ID, order []int, pla
 			return err
 		}
 		err := c.find(ids[i], func(r record) bool {
-			if int64(r.pack) < int64(len(s.packs)) {
-				places[i] = pack.Place{Pack: s.packs[r.pack].ID, Offset: int64(r.offset), Length: int(r.length)}
-			}
+			places[i] = pack.Place{Pack: s.packs[r.pack].ID, Offset: int64(r.offset), Length: int(r.length)}
 			return places[i].Length == 0
 		})
 		if err != nil {

@@ -54,7 +54,7 @@ type contents struct {
 // mergeable returns the packs to merge; none if there are too few.
 func mergeable(ctx context.Context, d *Depot, src *Local) (map[objects.ID]*contents, error) {
 	small := make(map[objects.ID]*contents)
-	for _, info := range d.Small(ctx) {
+	for _, info := range d.Small() {
 		small[info.ID] = &contents{meta: info.Type == pack.TypeMeta}
 	}
 	if len(small) == 0 {
@@ -87,24 +87,13 @@ func mergeable(ctx context.Context, d *Depot, src *Local) (map[objects.ID]*conte
 // contents fills in what lies in the small packs.
 func (d *Depot) contents(ctx context.Context, small map[objects.ID]*contents) error {
 	return d.mending(ctx, func() error {
-		d.mu.RLock()
-		defer d.mu.RUnlock()
 		for _, list := range small {
 			list.ids = nil
 		}
-		for _, s := range d.listed {
-			if !slices.ContainsFunc(s.packs, func(p listedPack) bool { return small[p.ID] != nil }) {
-				continue
-			}
-			for r, err := range s.records(ctx) {
-				if err != nil {
-					return err
-				}
-				if list := small[s.packs[r.pack].ID]; list != nil {
-					list.ids = append(list.ids, r.id)
-				}
-			}
-		}
-		return nil
+		in := func(pack objects.ID) bool { return small[pack] != nil }
+		return d.Contents(ctx, in, func(pack, id objects.ID, _ objects.Kind) error {
+			small[pack].ids = append(small[pack].ids, id)
+			return nil
+		})
 	})
 }

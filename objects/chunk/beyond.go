@@ -59,9 +59,6 @@ func (b *beyond) descend(old, fresh []node) error {
 		if fresh[0].level == 0 {
 			return b.runs(old, fresh)
 		}
-		if len(old) > maxBeyond {
-			old = nil
-		}
 		if len(fresh) > maxBeyond {
 			for i := range fresh {
 				if err := b.descend(nil, fresh[i:i+1]); err != nil {
@@ -70,13 +67,14 @@ func (b *beyond) descend(old, fresh []node) error {
 			}
 			return nil
 		}
-		var err error
-		for len(old) > 0 && old[0].level > fresh[0].level {
-			if old, err = b.open(old, nil, nil); err != nil {
-				return err
-			}
-		}
 		level := fresh[0].level
+		var err error
+		if old, err = b.lower(old, level); err != nil {
+			return err
+		}
+		if len(old) > maxBeyond {
+			old = nil
+		}
 		common := make(map[objects.ID]bool)
 		if len(old) > 0 && old[0].level == level {
 			both := make(map[objects.ID]bool)
@@ -101,6 +99,21 @@ func (b *beyond) descend(old, fresh []node) error {
 		}
 	}
 	return nil
+}
+
+// lower goes down from nodes of the old list, all of one level, to those of a
+// level that is not above it; none if that takes more than are compared.
+func (b *beyond) lower(old []node, level int) ([]node, error) {
+	for len(old) > 0 && old[0].level > level {
+		if len(old) > maxBeyond {
+			return nil, nil
+		}
+		var err error
+		if old, err = b.open(old, nil, nil); err != nil {
+			return nil, err
+		}
+	}
+	return old, nil
 }
 
 // open returns the children of nodes that are not in except and, if enter is
@@ -134,11 +147,9 @@ func (b *beyond) open(nodes []node, except map[objects.ID]bool, enter func(objec
 
 // runs hands out the runs of leaves that the old leaves do not have.
 func (b *beyond) runs(old, fresh []node) error {
-	for len(old) > 0 && old[0].level > 0 {
-		var err error
-		if old, err = b.open(old, nil, nil); err != nil {
-			return err
-		}
+	old, err := b.lower(old, 0)
+	if err != nil {
+		return err
 	}
 	held := make(map[objects.ID]bool)
 	for _, n := range old {

@@ -86,3 +86,16 @@ func TestWalkBeyond(t *testing.T) {
 		}
 	}
 }
+
+// A wide old list is not read down to the level of a short new one.
+func TestWalkBeyondGivesUpAWideList(t *testing.T) {
+	s := newStore()
+	b := beyond{walker: walker{ctx: t.Context(), getter: s}}
+	wide := make([]node, maxBeyond+1)
+	for i := range wide {
+		wide[i] = node{level: 2, children: make([]child, fanMin)} // none of which the store has
+	}
+	if old, err := b.lower(wide, 0); err != nil || old != nil || s.gets > 0 {
+		t.Errorf("%d nodes, %v, after %d reads; want none", len(old), err, s.gets)
+	}
+}

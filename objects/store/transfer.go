@@ -105,6 +105,9 @@ func (s *Store) TakePack(ctx context.Context, id objects.ID, name string, tempor
 	if err == nil && !temporary {
 		name, err = s.copyPack(ctx, name)
 	}
+	if err == nil {
+		err = vfs.SyncFile(s.opt.FS, name)
+	}
 	if err != nil {
 		return fmt.Errorf("take up pack %s: %w", id.Short(), err)
 	}
@@ -120,9 +123,6 @@ func (s *Store) TakePack(ctx context.Context, id objects.ID, name string, tempor
 }
 
 func (s *Store) settlePack(ctx context.Context, id objects.ID, name string) error {
-	if err := syncFile(s.opt.FS, name); err != nil {
-		return err
-	}
 	s.packs.forget(id)
 	if err := publish(s.opt, name, id); err != nil {
 		return err
@@ -191,14 +191,6 @@ func (s *Store) copyPack(ctx context.Context, name string) (string, error) {
 		return "", errors.Join(err, s.opt.FS.Remove(temp))
 	}
 	return temp, nil
-}
-
-func syncFile(fsys vfs.FS, name string) error {
-	f, err := fsys.OpenFile(name, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 // recordPack records what the database lacks of a pack in the folder, in

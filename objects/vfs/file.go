@@ -61,6 +61,15 @@ func writeNew(fsys FS, name string, data []byte, perm fs.FileMode) error {
 	return err
 }
 
+// SyncFile makes the bytes of a file durable, whoever has written them.
+func SyncFile(fsys FS, name string) error {
+	f, err := fsys.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
 // ReadFile returns the bytes of the file. It allocates what the file's size
 // says, so a caller that does not trust it asks Lstat first.
 func ReadFile(fsys FS, name string) ([]byte, error) {
