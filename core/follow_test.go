@@ -15,6 +15,7 @@ import (
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
 	"github.com/mlvc/mlvc/objects/vfs/faultfs"
+	"github.com/mlvc/mlvc/remote/bucket/buckettest"
 )
 
 // followed is a dataset that is paired with a git repository, whose hooks do
@@ -250,4 +251,24 @@ func (f *followed) pointerText() []byte {
 		f.t.Fatal(err)
 	}
 	return text
+}
+
+// What is remembered of git is in no remote's way, however that is called.
+func TestRemoteCalledGit(t *testing.T) {
+	f := newFollowed(t)
+	f.both("one")
+	shareOpen(f.data, buckettest.Memory())
+	head := strings.TrimSpace(f.git("rev-parse", "HEAD"))
+	call := core.HookCall{Name: "pre-push", Input: strings.NewReader("refs/heads/main " + head + " refs/heads/main " + strings.Repeat("0", 40) + "\n")}
+	err := core.GitHook(t.Context(), f.env, f.root, call, func(core.HookReport) {})
+	var unpushed *core.UnpushedError
+	if !errors.As(err, &unpushed) {
+		t.Fatal(err)
+	}
+	if _, err := f.open().AddRemote(t.Context(), "git", "/place"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.open().Push(t.Context(), core.PushOptions{}); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -85,7 +85,9 @@ func (h *hook) pushedData(ctx context.Context) ([]gitpair.PushedNaming, error) {
 	}), nil
 }
 
-func (r *Repo) gitCachePath() string { return filepath.Join(r.cachePath(), "git") }
+// gitCachePath is no folder that openPlace uses: the name of a remote has no
+// dot in it.
+func (r *Repo) gitCachePath() string { return filepath.Join(r.cachePath(), "git.history") }
 
 // lackingAt are those whose commit a remote does not hold.
 func (r *Repo) lackingAt(ctx context.Context, info RemoteInfo, named []gitpair.PushedNaming) ([]gitpair.PushedNaming, error) {
