@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"github.com/mlvc/mlvc/core"
 	"github.com/mlvc/mlvc/core/gitpair"
 	"github.com/mlvc/mlvc/objects"
@@ -251,6 +253,27 @@ func (f *followed) pointerText() []byte {
 		f.t.Fatal(err)
 	}
 	return text
+}
+
+// A look that puts HEAD on git's branch leaves no place among the readers.
+func TestAttachLetsReadersGo(t *testing.T) {
+	f := newFollowed(t)
+	one := f.both("one")
+	f.git("branch", "-m", "trunk")
+	r, err := core.Open(t.Context(), f.env, f.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := r.GitStatus(t.Context(), "/none/mlvc")
+	if err = errors.Join(err, r.Close()); err != nil || !st.Paired {
+		t.Fatalf("%+v, %v", st, err)
+	}
+	l := flock.New(filepath.Join(f.root, ".mlvc/readers/0"))
+	if free, err := l.TryLock(); err != nil || !free {
+		t.Errorf("somebody still reads (%v)", err)
+	}
+	l.Close()
+	f.agree("trunk", one, "one")
 }
 
 // What is remembered of git is in no remote's way, however that is called.
