@@ -276,6 +276,27 @@ func TestAttachLetsReadersGo(t *testing.T) {
 	f.agree("trunk", one, "one")
 }
 
+// A hook that puts HEAD on git's branch does so in somebody's name.
+func TestHookAttachSigns(t *testing.T) {
+	for _, hook := range []string{"pre-commit", "post-commit"} {
+		f := newFollowed(t)
+		f.both("one")
+		f.git("branch", "-m", "trunk")
+		env := f.env
+		env.Who = objects.Signature{}
+		call := core.HookCall{Name: hook, Who: func() objects.Signature { return objects.Signature{Name: "Eve", Email: "eve@example.org"} }}
+		if err := core.GitHook(t.Context(), env, f.root, call, func(core.HookReport) {}); err != nil {
+			t.Fatal(err)
+		}
+		for op, err := range f.open().OpLog(t.Context()) {
+			if err != nil || op.Who.Name != "Eve" {
+				t.Errorf("%s: the last operation is %+v (%v)", hook, op, err)
+			}
+			break
+		}
+	}
+}
+
 // What is remembered of git is in no remote's way, however that is called.
 func TestRemoteCalledGit(t *testing.T) {
 	f := newFollowed(t)
