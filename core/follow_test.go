@@ -316,3 +316,39 @@ func TestRemoteCalledGit(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// worktree adds a linked work tree with a branch of its own.
+func (f *followed) worktree(branch string) *followed {
+	f.t.Helper()
+	dir := filepath.Join(f.t.TempDir(), branch)
+	f.git("worktree", "add", "-q", "-b", branch, dir)
+	return &followed{&data{t: f.t, root: dir, env: f.env}}
+}
+
+func (f *followed) gitFetch(env core.Env) error {
+	opt := core.GitFetchOptions{Dir: f.root, Hook: "/none/mlvc"}
+	return core.GitFetch(f.t.Context(), env, opt, func(core.GitFetched) {})
+}
+
+// Work trees have data from each other, also where git names them relatively.
+func TestFollowTakesFromSibling(t *testing.T) {
+	f := newFollowed(t)
+	f.both("one")
+	side := f.worktree("side")
+	if err := side.gitFetch(f.env); err != nil {
+		t.Fatal(err)
+	}
+	side.write("data/a", "two")
+	two := side.both("two")
+	linked := filepath.Join(f.root, ".git/worktrees/side")
+	rel, err := filepath.Rel(linked, filepath.Join(side.root, ".git"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(linked, "gitdir"), []byte(filepath.ToSlash(rel)+"\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	f.git("merge", "-q", "side")
+	f.follow()
+	f.agree("main", two, "two")
+}

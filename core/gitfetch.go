@@ -279,9 +279,14 @@ func (g *gitPlace) siblings(root string) []string {
 		d.Close() //nolint:errcheck // it was only read
 		for _, n := range names {
 			text, err := vfs.ReadFile(g.env.FS, filepath.Join(linked, n.Name, "gitdir"))
-			if err == nil {
-				trees = append(trees, filepath.Dir(strings.TrimSpace(string(text))))
+			if err != nil {
+				continue
 			}
+			file := filepath.FromSlash(strings.TrimSpace(string(text)))
+			if !filepath.IsAbs(file) { // git worktree add --relative-paths
+				file = filepath.Join(linked, n.Name, file)
+			}
+			trees = append(trees, filepath.Dir(file))
 		}
 	}
 	var roots []string
