@@ -352,3 +352,40 @@ func TestFollowTakesFromSibling(t *testing.T) {
 	f.follow()
 	f.agree("main", two, "two")
 }
+
+// Where git has no mlvc.toml, a fetch that dies anywhere leaves no `.mlvc`
+// that does not know what is tracked.
+func TestGitFetchDies(t *testing.T) {
+	f := newFollowed(t)
+	shareOpen(f.data, buckettest.Memory())
+	f.commit(core.CommitOptions{Message: "one"})
+	if _, err := f.open().AddRemote(t.Context(), "origin", "/place"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.open().Push(t.Context(), core.PushOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	f.git("add", "data.mlvc")
+	f.git("commit", "-q", "-m", "one")
+	side := f.worktree("side")
+	made := false
+	for at := 1; at <= 200 && !made; at++ {
+		env := f.env
+		env.FS = faultfs.New(vfs.OS, faultfs.Plan{At: at, Sticky: true})
+		if err := side.gitFetch(env); err == nil {
+			t.Fatal("nothing failed")
+		}
+		_, err := os.Stat(filepath.Join(side.root, ".mlvc"))
+		made = err == nil
+	}
+	if !made {
+		t.Fatal("never made")
+	}
+	if err := side.gitFetch(f.env); err != nil {
+		t.Fatal(err)
+	}
+	rules, err := side.open().Rules()
+	if err != nil || len(rules.Track) != 1 || rules.Track[0] != "data" {
+		t.Errorf("%q is tracked (%v)", rules.Track, err)
+	}
+}

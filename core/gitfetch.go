@@ -209,10 +209,14 @@ func (d *pointedDataset) make(env Env, git *gitPlace) (bool, error) {
 	if err := vfs.MkdirAll(env.FS, d.root, 0o777); err != nil {
 		return false, err
 	}
+	// The rules first: where there is a `.mlvc` nothing is made any more.
+	if err := d.makeRules(env); err != nil {
+		return false, err
+	}
 	if err := makeRepository(env.FS, d.root, map[string][]byte{"config": settings}); err != nil {
 		return false, fmt.Errorf("make %s: %w", filepath.Join(d.root, Dir), err)
 	}
-	return true, d.makeRules(env)
+	return true, nil
 }
 
 // takeRemote goes to the remote that the pointer names where nothing has come
