@@ -53,8 +53,10 @@ func (h *hook) prePush(ctx context.Context) error {
 
 func commitsIn(named []gitpair.PushedNaming) []objects.ID {
 	var list []objects.ID
+	seen := make(map[objects.ID]bool)
 	for _, n := range named {
-		if !slices.Contains(list, n.Commit) {
+		if !seen[n.Commit] {
+			seen[n.Commit] = true
 			list = append(list, n.Commit)
 		}
 	}
@@ -101,9 +103,11 @@ func (r *Repo) lackingAt(ctx context.Context, info RemoteInfo, named []gitpair.P
 	if err != nil {
 		return nil, place.failed(err)
 	}
-	return slices.DeleteFunc(named, func(n gitpair.PushedNaming) bool {
-		return places[slices.Index(ids, n.Commit)].Length > 0
-	}), nil
+	held := make(map[objects.ID]bool)
+	for i, id := range ids {
+		held[id] = places[i].Length > 0
+	}
+	return slices.DeleteFunc(named, func(n gitpair.PushedNaming) bool { return held[n.Commit] }), nil
 }
 
 // gitName is the name under which a remote holds the data of a git commit.
