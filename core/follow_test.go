@@ -389,3 +389,45 @@ func TestGitFetchDies(t *testing.T) {
 		t.Errorf("%q is tracked (%v)", rules.Track, err)
 	}
 }
+
+// The name that holds a merge until the data follow it is nobody else's.
+func TestFetchLeavesMerges(t *testing.T) {
+	f := newFollowed(t)
+	place := buckettest.Memory()
+	shareOpen(f.data, place)
+	f.both("base")
+	base := f.pointerText()
+	f.git("checkout", "-q", "-b", "side")
+	f.follow()
+	f.write("data/side", "s")
+	f.both("side")
+	theirs := f.pointerText()
+	f.git("checkout", "-q", "main")
+	f.follow()
+	f.write("data/main", "m")
+	f.both("main")
+	texts := core.PointerMerge{File: "data.mlvc", Base: base, Ours: f.pointerText(), Theirs: theirs}
+	if _, err := f.open().MergePointers(t.Context(), texts); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.open().AddRemote(t.Context(), "origin", "/place"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.open().Push(t.Context(), core.PushOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c := &data{t: t, root: filepath.Join(t.TempDir(), "clone"), env: f.env}
+	if _, err := core.Clone(t.Context(), c.env, core.CloneOptions{URL: "/place", Dir: c.root}); err != nil {
+		t.Fatal(err)
+	}
+	for op, err := range c.open().OpLog(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range op.Moves {
+			if strings.HasPrefix(string(m.Name), "git/merged/") {
+				t.Errorf("the clone has %s", m.Name)
+			}
+		}
+	}
+}
