@@ -62,12 +62,17 @@ func (r *Repo) Fetch(ctx context.Context, opt FetchOptions) (res FetchResult, er
 }
 
 func (s *session) fetch(ctx context.Context, info RemoteInfo, opt FetchOptions) (res FetchResult, err error) {
-	res.Remote, res.URL, res.DryRun, res.Moves = info.Name, info.URL, opt.DryRun, []NameMove{}
 	place, err := s.openPlace(ctx, info)
 	if err != nil {
 		return res, err
 	}
 	defer func() { err = firstError(err, place.Close()) }()
+	return s.fetchFrom(ctx, place, opt)
+}
+
+// fetchFrom is fetch from a place that is open.
+func (s *session) fetchFrom(ctx context.Context, place *place, opt FetchOptions) (res FetchResult, err error) {
+	res.Remote, res.URL, res.DryRun, res.Moves = place.Name, place.URL, opt.DryRun, []NameMove{}
 	if err := place.check(ctx, s.view); err != nil {
 		return res, err
 	}
