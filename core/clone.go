@@ -282,18 +282,26 @@ func (r *Repo) fillClone(ctx context.Context, branch string, part Part, res *Clo
 		res.setHead(s.head)
 		return true, err
 	}
-	place, err := s.openPlace(ctx, info)
+	name, began, err := s.fetchClone(ctx, info, branch, res)
 	if err != nil {
-		return false, err
-	}
-	name, err := place.headBranch(ctx, branch)
-	if err = firstError(err, place.Close()); err != nil {
-		return false, err
-	}
-	if res.Fetch, err = s.fetch(ctx, info, FetchOptions{}); err != nil {
-		return true, err
+		return began, err
 	}
 	return true, s.checkoutClone(ctx, name, res)
+}
+
+// fetchClone finds the branch to check out and fetches, from one look at the
+// remote.
+func (s *session) fetchClone(ctx context.Context, info RemoteInfo, asked string, res *CloneResult) (branch refs.Name, began bool, err error) {
+	place, err := s.openPlace(ctx, info)
+	if err != nil {
+		return "", false, err
+	}
+	defer func() { err = firstError(err, place.Close()) }()
+	if branch, err = place.headBranch(ctx, asked); err != nil {
+		return "", false, err
+	}
+	res.Fetch, err = s.fetchFrom(ctx, place, FetchOptions{})
+	return branch, true, err
 }
 
 // headBranch is the branch that a clone checks out: the one asked for, the

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -61,12 +62,17 @@ func (r *Repo) Fetch(ctx context.Context, opt FetchOptions) (res FetchResult, er
 }
 
 func (s *session) fetch(ctx context.Context, info RemoteInfo, opt FetchOptions) (res FetchResult, err error) {
-	res.Remote, res.URL, res.DryRun, res.Moves = info.Name, info.URL, opt.DryRun, []NameMove{}
 	place, err := s.openPlace(ctx, info)
 	if err != nil {
 		return res, err
 	}
 	defer func() { err = firstError(err, place.Close()) }()
+	return s.fetchFrom(ctx, place, opt)
+}
+
+// fetchFrom is fetch from a place that is open.
+func (s *session) fetchFrom(ctx context.Context, place *place, opt FetchOptions) (res FetchResult, err error) {
+	res.Remote, res.URL, res.DryRun, res.Moves = place.Name, place.URL, opt.DryRun, []NameMove{}
 	if err := place.check(ctx, s.view); err != nil {
 		return res, err
 	}
@@ -169,6 +175,8 @@ func (e *NotThereError) Error() string {
 func (f *fetching) take(ctx context.Context, ref refs.Ref) error {
 	name := ref.Name
 	switch {
+	case strings.HasPrefix(string(name), mergedNames):
+		return nil // they hold what another repository is about to follow
 	case name.IsBranch():
 		name = tracking(f.res.Remote, name)
 	case name.IsTag(), strings.HasPrefix(string(name), refs.Models), strings.HasPrefix(string(name), refs.Gits):
@@ -233,11 +241,17 @@ func (f *fetching) receive(ctx context.Context) error {
 func (f *fetching) lacking(have []objects.ID) []objects.ID {
 	var list []objects.ID
 	for _, m := range f.moves {
-		if id := m.New.Commit; !id.IsZero() && !slices.Contains(have, id) {
+		if id := m.New.Commit; !id.IsZero() && !holdsID(have, id) {
 			list = append(list, id)
 		}
 	}
 	return sortedIDs(list)
+}
+
+// holdsID reports whether a sorted list has an ID.
+func holdsID(list []objects.ID, id objects.ID) bool {
+	_, ok := slices.BinarySearchFunc(list, id, func(a, b objects.ID) int { return bytes.Compare(a[:], b[:]) })
+	return ok
 }
 
 // describe says how the names move, which only the commits can tell.

@@ -10,11 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"github.com/mlvc/mlvc/core"
 	"github.com/mlvc/mlvc/core/gitpair"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
 	"github.com/mlvc/mlvc/objects/vfs/faultfs"
+	"github.com/mlvc/mlvc/remote/bucket/buckettest"
 )
 
 // followed is a dataset that is paired with a git repository, whose hooks do
@@ -250,4 +253,181 @@ func (f *followed) pointerText() []byte {
 		f.t.Fatal(err)
 	}
 	return text
+}
+
+// A look that puts HEAD on git's branch leaves no place among the readers.
+func TestAttachLetsReadersGo(t *testing.T) {
+	f := newFollowed(t)
+	one := f.both("one")
+	f.git("branch", "-m", "trunk")
+	r, err := core.Open(t.Context(), f.env, f.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := r.GitStatus(t.Context(), "/none/mlvc")
+	if err = errors.Join(err, r.Close()); err != nil || !st.Paired {
+		t.Fatalf("%+v, %v", st, err)
+	}
+	l := flock.New(filepath.Join(f.root, ".mlvc/readers/0"))
+	if free, err := l.TryLock(); err != nil || !free {
+		t.Errorf("somebody still reads (%v)", err)
+	}
+	l.Close()
+	f.agree("trunk", one, "one")
+}
+
+// A hook that puts HEAD on git's branch does so in somebody's name.
+func TestHookAttachSigns(t *testing.T) {
+	for _, hook := range []string{"pre-commit", "post-commit"} {
+		f := newFollowed(t)
+		f.both("one")
+		f.git("branch", "-m", "trunk")
+		env := f.env
+		env.Who = objects.Signature{}
+		call := core.HookCall{Name: hook, Who: func() objects.Signature { return objects.Signature{Name: "Eve", Email: "eve@example.org"} }}
+		if err := core.GitHook(t.Context(), env, f.root, call, func(core.HookReport) {}); err != nil {
+			t.Fatal(err)
+		}
+		for op, err := range f.open().OpLog(t.Context()) {
+			if err != nil || op.Who.Name != "Eve" {
+				t.Errorf("%s: the last operation is %+v (%v)", hook, op, err)
+			}
+			break
+		}
+	}
+}
+
+// What is remembered of git is in no remote's way, however that is called.
+func TestRemoteCalledGit(t *testing.T) {
+	f := newFollowed(t)
+	f.both("one")
+	shareOpen(f.data, buckettest.Memory())
+	head := strings.TrimSpace(f.git("rev-parse", "HEAD"))
+	call := core.HookCall{Name: "pre-push", Input: strings.NewReader("refs/heads/main " + head + " refs/heads/main " + strings.Repeat("0", 40) + "\n")}
+	err := core.GitHook(t.Context(), f.env, f.root, call, func(core.HookReport) {})
+	var unpushed *core.UnpushedError
+	if !errors.As(err, &unpushed) {
+		t.Fatal(err)
+	}
+	if _, err := f.open().AddRemote(t.Context(), "git", "/place"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.open().Push(t.Context(), core.PushOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// worktree adds a linked work tree with a branch of its own.
+func (f *followed) worktree(branch string) *followed {
+	f.t.Helper()
+	dir := filepath.Join(f.t.TempDir(), branch)
+	f.git("worktree", "add", "-q", "-b", branch, dir)
+	return &followed{&data{t: f.t, root: dir, env: f.env}}
+}
+
+func (f *followed) gitFetch(env core.Env) error {
+	opt := core.GitFetchOptions{Dir: f.root, Hook: "/none/mlvc"}
+	return core.GitFetch(f.t.Context(), env, opt, func(core.GitFetched) {})
+}
+
+// Work trees have data from each other, also where git names them relatively.
+func TestFollowTakesFromSibling(t *testing.T) {
+	f := newFollowed(t)
+	f.both("one")
+	side := f.worktree("side")
+	if err := side.gitFetch(f.env); err != nil {
+		t.Fatal(err)
+	}
+	side.write("data/a", "two")
+	two := side.both("two")
+	linked := filepath.Join(f.root, ".git/worktrees/side")
+	rel, err := filepath.Rel(linked, filepath.Join(side.root, ".git"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(linked, "gitdir"), []byte(filepath.ToSlash(rel)+"\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	f.git("merge", "-q", "side")
+	f.follow()
+	f.agree("main", two, "two")
+}
+
+// Where git has no mlvc.toml, a fetch that dies anywhere leaves no `.mlvc`
+// that does not know what is tracked.
+func TestGitFetchDies(t *testing.T) {
+	f := newFollowed(t)
+	shareOpen(f.data, buckettest.Memory())
+	f.commit(core.CommitOptions{Message: "one"})
+	if _, err := f.open().AddRemote(t.Context(), "origin", "/place"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.open().Push(t.Context(), core.PushOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	f.git("add", "data.mlvc")
+	f.git("commit", "-q", "-m", "one")
+	side := f.worktree("side")
+	made := false
+	for at := 1; at <= 200 && !made; at++ {
+		env := f.env
+		env.FS = faultfs.New(vfs.OS, faultfs.Plan{At: at, Sticky: true})
+		if err := side.gitFetch(env); err == nil {
+			t.Fatal("nothing failed")
+		}
+		_, err := os.Stat(filepath.Join(side.root, ".mlvc"))
+		made = err == nil
+	}
+	if !made {
+		t.Fatal("never made")
+	}
+	if err := side.gitFetch(f.env); err != nil {
+		t.Fatal(err)
+	}
+	rules, err := side.open().Rules()
+	if err != nil || len(rules.Track) != 1 || rules.Track[0] != "data" {
+		t.Errorf("%q is tracked (%v)", rules.Track, err)
+	}
+}
+
+// The name that holds a merge until the data follow it is nobody else's.
+func TestFetchLeavesMerges(t *testing.T) {
+	f := newFollowed(t)
+	place := buckettest.Memory()
+	shareOpen(f.data, place)
+	f.both("base")
+	base := f.pointerText()
+	f.git("checkout", "-q", "-b", "side")
+	f.follow()
+	f.write("data/side", "s")
+	f.both("side")
+	theirs := f.pointerText()
+	f.git("checkout", "-q", "main")
+	f.follow()
+	f.write("data/main", "m")
+	f.both("main")
+	texts := core.PointerMerge{File: "data.mlvc", Base: base, Ours: f.pointerText(), Theirs: theirs}
+	if _, err := f.open().MergePointers(t.Context(), texts); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.open().AddRemote(t.Context(), "origin", "/place"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.open().Push(t.Context(), core.PushOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c := &data{t: t, root: filepath.Join(t.TempDir(), "clone"), env: f.env}
+	if _, err := core.Clone(t.Context(), c.env, core.CloneOptions{URL: "/place", Dir: c.root}); err != nil {
+		t.Fatal(err)
+	}
+	for op, err := range c.open().OpLog(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range op.Moves {
+			if strings.HasPrefix(string(m.Name), "git/merged/") {
+				t.Errorf("the clone has %s", m.Name)
+			}
+		}
+	}
 }

@@ -209,10 +209,14 @@ func (d *pointedDataset) make(env Env, git *gitPlace) (bool, error) {
 	if err := vfs.MkdirAll(env.FS, d.root, 0o777); err != nil {
 		return false, err
 	}
+	// The rules first: where there is a `.mlvc` nothing is made any more.
+	if err := d.makeRules(env); err != nil {
+		return false, err
+	}
 	if err := makeRepository(env.FS, d.root, map[string][]byte{"config": settings}); err != nil {
 		return false, fmt.Errorf("make %s: %w", filepath.Join(d.root, Dir), err)
 	}
-	return true, d.makeRules(env)
+	return true, nil
 }
 
 // takeRemote goes to the remote that the pointer names where nothing has come
@@ -279,9 +283,14 @@ func (g *gitPlace) siblings(root string) []string {
 		d.Close() //nolint:errcheck // it was only read
 		for _, n := range names {
 			text, err := vfs.ReadFile(g.env.FS, filepath.Join(linked, n.Name, "gitdir"))
-			if err == nil {
-				trees = append(trees, filepath.Dir(strings.TrimSpace(string(text))))
+			if err != nil {
+				continue
 			}
+			file := filepath.FromSlash(strings.TrimSpace(string(text)))
+			if !filepath.IsAbs(file) { // git worktree add --relative-paths
+				file = filepath.Join(linked, n.Name, file)
+			}
+			trees = append(trees, filepath.Dir(file))
 		}
 	}
 	var roots []string

@@ -134,6 +134,14 @@ func (h *hook) run(ctx context.Context) (acted bool, err error) {
 		return false, err
 	}
 	defer func() { err = firstError(err, h.repo.Close()) }()
+	if h.call.Name == "pre-commit" || h.call.Name == "post-commit" {
+		// Their first look at the data puts HEAD on git's branch.
+		if attaches, err := h.repo.attaches(ctx); err != nil {
+			return false, err
+		} else if attaches {
+			h.sign()
+		}
+	}
 	switch h.call.Name {
 	case "pre-commit":
 		return true, h.preCommit(ctx)

@@ -63,17 +63,12 @@ func (r *Repo) gitStanding(ctx context.Context) (*Standing, error) {
 // attachIfFree puts HEAD on git's branch where that was left to do, if nobody
 // is writing: reading verbs wait for nothing.
 func (r *Repo) attachIfFree(ctx context.Context) error {
-	p, err := r.readPairing()
-	if err != nil || p == nil {
+	if attaches, err := r.attaches(ctx); err != nil || !attaches {
 		return err
 	}
-	git, _ := r.toAttach(ctx, *p)
-	if git == nil {
-		return nil
-	}
-	git.close()
 	quiet := *r
 	quiet.env.Wait, quiet.env.Events = 0, NoEvents{}
+	defer func() { r.generation = quiet.generation }() // a place among the readers that is taken now
 	s, err := quiet.begin(ctx)
 	var locked *LockedError
 	if errors.As(err, &locked) || errors.Is(err, fs.ErrPermission) {
@@ -83,4 +78,19 @@ func (r *Repo) attachIfFree(ctx context.Context) error {
 		return err
 	}
 	return s.end()
+}
+
+// attaches reports whether HEAD is to be put on git's branch before anything
+// else.
+func (r *Repo) attaches(ctx context.Context) (bool, error) {
+	p, err := r.readPairing()
+	if err != nil || p == nil {
+		return false, err
+	}
+	git, _ := r.toAttach(ctx, *p)
+	if git == nil {
+		return false, nil
+	}
+	git.close()
+	return true, nil
 }

@@ -163,6 +163,9 @@ func (r *Repo) pairHead(ctx context.Context, git *gitPlace, res *PairResult) (er
 	if err != nil {
 		return err
 	}
+	if p == nil {
+		return ErrNotPaired // somebody has unpaired it meanwhile
+	}
 	there, err := s.readPointers()
 	if err != nil {
 		return err

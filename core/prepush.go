@@ -53,8 +53,10 @@ func (h *hook) prePush(ctx context.Context) error {
 
 func commitsIn(named []gitpair.PushedNaming) []objects.ID {
 	var list []objects.ID
+	seen := make(map[objects.ID]bool)
 	for _, n := range named {
-		if !slices.Contains(list, n.Commit) {
+		if !seen[n.Commit] {
+			seen[n.Commit] = true
 			list = append(list, n.Commit)
 		}
 	}
@@ -85,7 +87,9 @@ func (h *hook) pushedData(ctx context.Context) ([]gitpair.PushedNaming, error) {
 	}), nil
 }
 
-func (r *Repo) gitCachePath() string { return filepath.Join(r.cachePath(), "git") }
+// gitCachePath is no folder that openPlace uses: the name of a remote has no
+// dot in it.
+func (r *Repo) gitCachePath() string { return filepath.Join(r.cachePath(), "git.history") }
 
 // lackingAt are those whose commit a remote does not hold.
 func (r *Repo) lackingAt(ctx context.Context, info RemoteInfo, named []gitpair.PushedNaming) ([]gitpair.PushedNaming, error) {
@@ -99,9 +103,11 @@ func (r *Repo) lackingAt(ctx context.Context, info RemoteInfo, named []gitpair.P
 	if err != nil {
 		return nil, place.failed(err)
 	}
-	return slices.DeleteFunc(named, func(n gitpair.PushedNaming) bool {
-		return places[slices.Index(ids, n.Commit)].Length > 0
-	}), nil
+	held := make(map[objects.ID]bool)
+	for i, id := range ids {
+		held[id] = places[i].Length > 0
+	}
+	return slices.DeleteFunc(named, func(n gitpair.PushedNaming) bool { return held[n.Commit] }), nil
 }
 
 // gitName is the name under which a remote holds the data of a git commit.

@@ -113,12 +113,3 @@ func (r *Repo) Work() (Work, error) {
 	}
 	return "", nil
 }
-
-// MergeHeads returns the commits that are being merged into HEAD.
-func (r *Repo) MergeHeads() ([]string, error) {
-	text, err := os.ReadFile(filepath.Join(r.gitDir, "MERGE_HEAD"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return strings.Fields(string(text)), err
-}

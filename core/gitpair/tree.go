@@ -2,9 +2,7 @@ package gitpair
 
 import (
 	"context"
-	"errors"
 	"path"
-	"strings"
 )
 
 // PointerFile is a file that is named as pointers are.
@@ -25,7 +23,7 @@ func newPointerFile(name string, text []byte) PointerFile {
 }
 
 // PointersAt returns every pointer of a revision, sorted by name. It reads the
-// whole tree of the revision: FilesAt is for those whose name is known.
+// whole tree of the revision.
 func (r *Repo) PointersAt(ctx context.Context, rev string) ([]PointerFile, error) {
 	hash, err := r.Resolve(ctx, rev)
 	if err != nil {
@@ -64,52 +62,4 @@ func (r *Repo) eachFile(ctx context.Context, tree, below string, fn func(name, h
 		}
 	}
 	return nil
-}
-
-// FilesAt returns the bytes that the files of these names have at a revision;
-// those that it does not have are left out.
-func (r *Repo) FilesAt(ctx context.Context, rev string, names ...string) (map[string][]byte, error) {
-	hash, err := r.Resolve(ctx, rev)
-	if err != nil {
-		return nil, err
-	}
-	c, err := r.commit(ctx, hash)
-	if err != nil {
-		return nil, err
-	}
-	files := make(map[string][]byte)
-	for _, name := range names {
-		hash, err := r.find(ctx, c.tree, name)
-		if errors.Is(err, errNoFile) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if files[name], err = r.blob(ctx, hash); err != nil {
-			return nil, err
-		}
-	}
-	return files, nil
-}
-
-var errNoFile = errors.New("no such file in the tree")
-
-// find returns the hash of the file of that name in a tree.
-func (r *Repo) find(ctx context.Context, tree, name string) (string, error) {
-	first, rest, deeper := strings.Cut(name, "/")
-	entries, err := r.tree(ctx, tree)
-	if err != nil {
-		return "", err
-	}
-	for _, e := range entries {
-		switch {
-		case e.name != first:
-		case deeper && e.tree:
-			return r.find(ctx, e.hash, rest)
-		case !deeper && e.file:
-			return e.hash, nil
-		}
-	}
-	return "", errNoFile
 }
