@@ -338,11 +338,7 @@ func (s *session) pastCommits(ctx context.Context) ([]objects.ID, error) {
 		}
 		list = sortedIDs(append(list, named...))
 	}
-	missing, err := s.store.Missing(ctx, list)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(list, func(id objects.ID) bool { return id.IsZero() || slices.Contains(missing, id) }), nil
+	return s.heldOf(ctx, slices.DeleteFunc(list, objects.ID.IsZero))
 }
 
 // historyEntries yields what each commit that tips reach has beyond its first

@@ -80,17 +80,24 @@ func namesOf(text string) []refs.Name {
 // delete asks for a name to be deleted at the remote: one that is where it was
 // last seen, so that nobody's later commits are lost with it.
 func (p *pushing) delete(ctx context.Context, remote, text string) error {
-	name := namesOf(text)[0]
-	seen, err := p.view.Get(ctx, tracking(remote, name))
-	if err == nil && seen.IsZero() && !strings.HasPrefix(text, refs.Branches) {
-		if tag, err := p.view.Get(ctx, refs.Tag(text)); err == nil && !tag.IsZero() {
-			name, seen = refs.Tag(text), tag
+	names := namesOf(text)
+	name, seen := names[0], refs.Value{}
+	for _, n := range names {
+		at := n // a tag is where it is here
+		if n.IsBranch() {
+			at = tracking(remote, n)
+		}
+		value, err := p.view.Get(ctx, at)
+		if err != nil {
+			return err
+		}
+		if !value.IsZero() {
+			name, seen = n, value
+			break
 		}
 	}
-	if err == nil {
-		p.wanted[name], p.leases[name] = objects.ID{}, lease{at: seen.Commit}
-	}
-	return err
+	p.wanted[name], p.leases[name] = objects.ID{}, lease{at: seen.Commit}
+	return nil
 }
 
 func (p *pushing) allOf(ctx context.Context, space string) error {
@@ -114,6 +121,11 @@ func (p *pushing) standard(ctx context.Context) error {
 	p.wanted[p.head.Branch] = p.head.Commit
 	if err := p.allOf(ctx, refs.Gits); err != nil {
 		return err
+	}
+	for name := range p.wanted {
+		if strings.HasPrefix(string(name), mergedNames) {
+			delete(p.wanted, name) // a merge under way is this repository's own
+		}
 	}
 	if err := p.reached(ctx); err != nil {
 		return err

@@ -84,7 +84,12 @@ func (r *Repo) held(ctx context.Context, view refs.View) ([]objects.ID, error) {
 	if err != nil {
 		return nil, err
 	}
-	missing, err := r.store.Missing(ctx, tips)
+	return r.heldOf(ctx, tips)
+}
+
+// heldOf returns those of a list that are here.
+func (r *Repo) heldOf(ctx context.Context, list []objects.ID) ([]objects.ID, error) {
+	missing, err := r.store.Missing(ctx, list)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +97,7 @@ func (r *Repo) held(ctx context.Context, view refs.View) ([]objects.ID, error) {
 	for _, id := range missing {
 		lacked[id] = true
 	}
-	return slices.DeleteFunc(tips, func(id objects.ID) bool { return lacked[id] }), nil
+	return slices.DeleteFunc(list, func(id objects.ID) bool { return lacked[id] }), nil
 }
 
 // commitsOf lists the commits that names stand for, each once, sorted.
