@@ -56,15 +56,16 @@ type Finding struct {
 const findingContext = "mlvc 2026-11-26 finding v1"
 
 // FindingID returns the ID of a finding: 16 hexadecimal digits of BLAKE3 over
-// the rule, the scheme and what tells it from others, in any order.
+// the rule, the scheme and what tells it from others, in any order; none of
+// these may contain a zero byte.
 func FindingID(rule Rule, scheme string, about ...string) string {
 	about = slices.Clone(about)
 	slices.Sort(about)
-	parts := [][]byte{[]byte(rule), []byte(scheme)}
-	for _, a := range about {
-		parts = append(parts, []byte(a))
+	var text []byte
+	for _, part := range append([]string{string(rule), scheme}, about...) {
+		text = append(append(text, part...), 0)
 	}
-	id := objects.Derive(findingContext, parts...)
+	id := objects.Derive(findingContext, text)
 	return hex.EncodeToString(id[:8])
 }
 
