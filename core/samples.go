@@ -75,7 +75,7 @@ type sampleContent struct {
 	store objects.Getter
 	entry objects.Entry
 
-	mu      sync.Mutex
+	mu    sync.Mutex
 	spans []contentSpan // the last used first
 }
 
