@@ -29,6 +29,9 @@ type Options struct {
 	Recipients []Recipient
 	// Identities read what is there. None: only what this Bucket wrote.
 	Identities []Identity
+	// Begun says that something was written there before: a passphrase that
+	// opens none of its keys is then a wrong one, and nothing is written with it.
+	Begun bool
 	// Plain says which keys are stored as they are: those that must be read
 	// without a secret. Nil: none.
 	Plain func(key string) bool
@@ -77,7 +80,7 @@ func New(inner bucket.Bucket, opt Options) (*Bucket, error) {
 		opt.Now = time.Now
 	}
 	keys := &keyring{
-		inner: inner, destination: opt.Destination, identities: opt.Identities, recipients: opt.Recipients, now: opt.Now,
+		inner: inner, destination: opt.Destination, identities: opt.Identities, recipients: opt.Recipients, now: opt.Now, begun: opt.Begun,
 		known: make(map[epochID]*epoch),
 	}
 	return &Bucket{inner: inner, opt: opt, keys: keys, opened: make(map[string]*object)}, nil
@@ -117,15 +120,19 @@ func (b *Bucket) Rotate(ctx context.Context, recipients []Recipient, turn func()
 }
 
 // HealKeys makes each file below "keys/" that the identities do not open like its
-// copy, if they open that, and returns their names. The error names those of
-// which neither copy opens.
-func (b *Bucket) HealKeys(ctx context.Context) (healed []string, err error) {
-	return b.keys.heal(ctx, false)
+// copy, if they open that, or like what other has, a copy of this destination
+// or nil; and returns their names. The error names those of which nothing opens.
+func (b *Bucket) HealKeys(ctx context.Context, other bucket.Bucket) (healed []string, err error) {
+	var second *keyring
+	if other != nil {
+		second = &keyring{inner: other, destination: b.opt.Destination, identities: b.opt.Identities}
+	}
+	return b.keys.heal(ctx, second, false)
 }
 
 // CheckKeys returns the names that HealKeys would, and changes nothing.
 func (b *Bucket) CheckKeys(ctx context.Context) (broken []string, err error) {
-	return b.keys.heal(ctx, true)
+	return b.keys.heal(ctx, nil, true)
 }
 
 // sealed reports whether the object is an encrypted one; an error for a key

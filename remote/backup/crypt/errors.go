@@ -47,12 +47,20 @@ func (e *HalfRotatedError) Unwrap() error { return e.Err }
 type DamagedError struct {
 	Key    string
 	Reason string
+	// KeyFile, if set, is what is damaged, and Key cannot be read without it:
+	// the object itself may be sound.
+	KeyFile string
 }
 
 func (e *DamagedError) Error() string { return e.Key + ": " + e.Reason }
 
 // Unwrap makes it an objects.ErrCorrupt.
 func (e *DamagedError) Unwrap() error { return objects.ErrCorrupt }
+
+// badKey says of an object that its key file is damaged or lost.
+func badKey(key string, id epochID, format string, args ...any) error {
+	return &DamagedError{Key: key, Reason: fmt.Sprintf(format, args...), KeyFile: id.keyFile()}
+}
 
 func bad(key, format string, args ...any) error {
 	return &DamagedError{Key: key, Reason: fmt.Sprintf(format, args...)}

@@ -26,6 +26,7 @@ const keysPrefix = "keys/"
 type keyring struct {
 	inner       bucket.Bucket
 	destination string
+	begun       bool // Options.Begun
 	identities  []Identity
 	now         func() time.Time
 
@@ -50,9 +51,11 @@ func (k *keyring) epoch(ctx context.Context, id epochID, name string) (*epoch, e
 	e, err := k.load(ctx, id)
 	switch {
 	case errors.Is(err, bucket.ErrNotExist):
-		return nil, bad(name, "the key that it is encrypted with, %s, is missing", id.keyFile())
+		return nil, badKey(name, id, "the key that it is encrypted with, %s, is missing", id.keyFile())
 	case errors.Is(err, errOthers):
 		return nil, &NoKeyError{Key: name, KeyFile: id.keyFile(), Tried: len(k.identities), Passphrase: k.onlyPassphrases()}
+	case errors.Is(err, objects.ErrCorrupt):
+		return nil, badKey(name, id, "the key that it is encrypted with cannot be read: %v", err)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -140,21 +143,29 @@ func (k *keyring) find(ctx context.Context) (*epoch, error) {
 	if err != nil {
 		return nil, err
 	}
+	wrong := k.begun && isPassphrase(k.recipients) && len(times) > 0
 	for _, id := range newestFirst(times) {
-		if k.now().Sub(times[id]) > writeWithin {
+		old := k.now().Sub(times[id]) > writeWithin
+		if old && !wrong {
 			break
 		}
 		e, err := k.load(ctx, id)
+		wrong = wrong && err != nil
 		switch {
 		case errors.Is(err, errOthers), errors.Is(err, objects.ErrCorrupt), errors.Is(err, objects.ErrNewer), errors.Is(err, bucket.ErrNotExist):
 		case err != nil:
 			return nil, err
-		case !e.Retired && (len(k.recipients) == 0 || slices.Equal(e.Recipients, texts(k.recipients))):
+		case !old && !e.Retired && (len(k.recipients) == 0 || slices.Equal(e.Recipients, texts(k.recipients))):
 			return e, nil
 		}
 	}
+	if wrong {
+		return nil, &NoKeyError{Key: "what is written", KeyFile: keysPrefix + "…", Tried: len(k.identities), Passphrase: true}
+	}
 	return nil, nil
 }
+
+func isPassphrase(to []Recipient) bool { return len(to) == 1 && to[0].text == passphraseText }
 
 // list returns the epochs that have a file, the newest first.
 func (k *keyring) list(ctx context.Context) ([]epochID, error) {
@@ -224,16 +235,23 @@ func (k *keyring) replace(ctx context.Context, name string, file []byte) error {
 
 // heal makes each key file that does not open like its copy that does; dry, it
 // only names them.
-func (k *keyring) heal(ctx context.Context, dry bool) (healed []string, err error) {
+func (k *keyring) heal(ctx context.Context, other *keyring, dry bool) (healed []string, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	ids, err := k.list(ctx)
 	if err != nil {
 		return nil, err
 	}
+	if other != nil {
+		more, err := other.list(ctx)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, slices.DeleteFunc(more, func(id epochID) bool { return slices.Contains(ids, id) })...)
+	}
 	var lost []error
 	for _, id := range ids {
-		names, err := k.healEpoch(ctx, id, dry)
+		names, err := k.healEpoch(ctx, id, other, dry)
 		healed = append(healed, names...)
 		if ctx.Err() != nil {
 			return healed, ctx.Err()
@@ -243,7 +261,7 @@ func (k *keyring) heal(ctx context.Context, dry bool) (healed []string, err erro
 	return healed, errors.Join(lost...)
 }
 
-func (k *keyring) healEpoch(ctx context.Context, id epochID, dry bool) (healed []string, err error) {
+func (k *keyring) healEpoch(ctx context.Context, id epochID, other *keyring, dry bool) (healed []string, err error) {
 	var good []byte
 	var broken []string
 	for _, name := range id.keyFiles() {
@@ -251,11 +269,17 @@ func (k *keyring) healEpoch(ctx context.Context, id epochID, dry bool) (healed [
 		switch {
 		case lerr == nil:
 			good = file
-		case errors.Is(lerr, errOthers), errors.Is(lerr, objects.ErrCorrupt), errors.Is(lerr, bucket.ErrNotExist):
+		case errors.Is(lerr, errOthers):
+			lerr = &NoKeyError{Key: name, KeyFile: "it", Tried: len(k.identities), Passphrase: k.onlyPassphrases()}
+			broken, err = append(broken, name), errors.Join(err, lerr)
+		case errors.Is(lerr, objects.ErrCorrupt), errors.Is(lerr, bucket.ErrNotExist):
 			broken, err = append(broken, name), errors.Join(err, lerr)
 		default:
 			return nil, lerr
 		}
+	}
+	if good == nil && other != nil {
+		good = other.sound(ctx, id)
 	}
 	if good == nil {
 		return nil, err
@@ -270,4 +294,14 @@ func (k *keyring) healEpoch(ctx context.Context, id epochID, dry bool) (healed [
 		healed = append(healed, name)
 	}
 	return healed, nil
+}
+
+// sound returns a file of a key that opens; nil if there is none.
+func (k *keyring) sound(ctx context.Context, id epochID) []byte {
+	for _, name := range id.keyFiles() {
+		if _, file, err := k.loadFile(ctx, id, name); err == nil {
+			return file
+		}
+	}
+	return nil
 }
