@@ -51,15 +51,7 @@ func (c BackupConfig) Policy() backup.Policy {
 }
 
 // Recipients are those who can read what is backed up there.
-func (c BackupConfig) Recipients() []string {
-	var list []string
-	for key := range strings.SplitSeq(c.Encrypt, ",") {
-		if key = strings.TrimSpace(key); key != "" {
-			list = append(list, key)
-		}
-	}
-	return list
-}
+func (c BackupConfig) Recipients() []string { return SplitRecipients(c.Encrypt) }
 
 // kind is the kind of sets that the settings ask for.
 func (c BackupConfig) kind() (objects.CommitKind, error) {
@@ -83,6 +75,9 @@ func (c BackupConfig) check(where string) error {
 	}
 	if _, err := parseParity(c.Parity); err != nil {
 		return fmt.Errorf("%s.%w", where, err)
+	}
+	if _, _, err := readRecipients(c.Recipients()); err != nil {
+		return fmt.Errorf("%s.encrypt: %w", where, err)
 	}
 	for _, n := range []int{c.KeepFull, c.KeepFullDays, c.KeepDiff, c.KeepDaily, c.KeepWeekly, c.KeepMonthly} {
 		if n < 0 {
@@ -133,7 +128,11 @@ type BackupPlace struct {
 	// removed in the end.
 	Cache     string
 	Temporary bool
-	Keys      BackupKeys
+	// Memory is a local folder for what must be remembered of destinations:
+	// for whom they are encrypted, and the notes of a machine that has no
+	// secret key. Empty: nothing is.
+	Memory string
+	Keys   BackupKeys
 }
 
 // NoBackupError is for a word that is neither a destination of the settings nor
@@ -162,9 +161,13 @@ func (r *Repo) BackupPlace(word, url string) (BackupPlace, error) {
 			return place, &NoBackupError{Name: word, Known: slices.Sorted(maps.Keys(r.config.Backups))}
 		}
 	}
-	id := objects.Sum(objects.KindChunk, []byte(place.URL))
-	place.Cache = filepath.Join(r.cachePath(), "backup-"+id.String()[:16])
+	place.Cache, place.Memory = filepath.Join(r.cachePath(), "backup-"+place.hash()), filepath.Join(r.dir, "backups")
 	return place, nil
+}
+
+// hash names a place in names of files.
+func (p BackupPlace) hash() string {
+	return objects.Sum(objects.KindChunk, []byte(p.URL)).String()[:16]
 }
 
 // Backups is an open destination of backup sets. Nothing of it needs a
@@ -176,6 +179,9 @@ type Backups struct {
 	raw   bucket.Bucket // what is stored, encrypted or not
 	keys  *openedKeys
 	dest  *backup.Destination
+
+	memory    placeMemory
+	memoryErr error // it cannot be read: nothing is written then
 }
 
 // OpenBackups opens a destination. A place without sets is one that has none
@@ -188,7 +194,7 @@ func OpenBackups(ctx context.Context, env Env, place BackupPlace) (*Backups, err
 	if err := checkURL("backup", place.URL); err != nil {
 		return nil, err
 	}
-	keys, err := place.Keys.parse(env.FS)
+	keys, err := place.parse(env)
 	if err != nil {
 		return nil, err
 	}
@@ -201,12 +207,13 @@ func OpenBackups(ctx context.Context, env Env, place BackupPlace) (*Backups, err
 		return nil, errors.Join(err, raw.Close())
 	}
 	opt := backup.Options{FS: env.FS, Cache: place.Cache, Now: env.Now}
-	if err := keys.options(place, &opt); err != nil {
+	if err := keys.options(ctx, &opt); err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
 	if b.dest, err = backup.Open(ctx, raw, opt); err != nil {
 		return nil, errors.Join(b.failed(err), raw.Close())
 	}
+	b.recall()
 	return b, nil
 }
 

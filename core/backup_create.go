@@ -71,7 +71,8 @@ func (e *LostBackupsError) Error() string {
 // CreateBackup writes the backup set of a commit. It reads the repository as it
 // is when it begins, holds no lock but the readers', and is seen at the
 // destination when all of it is there; interrupted, the same call goes on.
-// Errors are those of backup.Create, a *PromisedError and a *LostBackupsError.
+// Errors are those of backup.Create, a *PromisedError, a *LostBackupsError and a
+// *RecipientsError.
 func (r *Repo) CreateBackup(ctx context.Context, b *Backups, opt BackupCreateOptions) (res BackupCreateResult, err error) {
 	started := r.env.Now()
 	res.URL, res.Name = b.url, b.place.Name
@@ -96,6 +97,7 @@ func (r *Repo) CreateBackup(ctx context.Context, b *Backups, opt BackupCreateOpt
 	if err := c.run(ctx); err != nil {
 		return res, b.unwritten(err)
 	}
+	b.remember(ctx)
 	r.env.Events.Progress(Progress{Phase: PhaseFinished, Bytes: res.Bytes})
 	res.Took = r.env.Now().Sub(started)
 	return res, nil
@@ -119,7 +121,7 @@ func (r *Repo) checkBackup(b *Backups, opt BackupCreateOptions) error {
 	if len(b.dest.List().Sets) == 0 && !opt.Anew && b.seen() {
 		return &LostBackupsError{URL: b.url}
 	}
-	return nil
+	return b.checkRecipients()
 }
 
 // backingUp is one set that is being made.

@@ -2,9 +2,11 @@ package core
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/mlvc/mlvc/remote/backup"
+	"github.com/mlvc/mlvc/remote/backup/crypt"
 )
 
 // BackupExpireOptions say what goes.
@@ -45,8 +47,10 @@ type BackupExpired struct {
 	Removed int    `json:"removed"`
 	Bytes   int64  `json:"bytes"` // that were removed
 	// Swept are objects of runs that were interrupted long ago.
-	Swept  int  `json:"swept"`
-	DryRun bool `json:"dry_run,omitempty"`
+	Swept int `json:"swept"`
+	// SweptKeys are keys of an encrypted destination that nothing needs any more.
+	SweptKeys int  `json:"swept_keys,omitempty"`
+	DryRun    bool `json:"dry_run,omitempty"`
 }
 
 // Expire takes sets away that no rule keeps, in two runs: the first marks them,
@@ -94,7 +98,31 @@ func (b *Backups) Expire(ctx context.Context, opt BackupExpireOptions, settings 
 	}
 	swept, err := b.dest.Sweep(ctx)
 	res.Swept = swept.Objects
-	return res, b.failed(err)
+	if err != nil {
+		return res, b.failed(err)
+	}
+	if res.SweptKeys, err = b.sweepKeys(ctx); err != nil {
+		return res, b.failed(err)
+	}
+	b.remember(ctx)
+	return res, nil
+}
+
+// sweepKeys removes key files of an encrypted destination that nothing is
+// encrypted with any more, once there are a lot more of them than sets. Damage is for
+// verify to tell: then all of them stay.
+func (b *Backups) sweepKeys(ctx context.Context) (int, error) {
+	sealed, ok := b.dest.Bucket().(*crypt.Bucket)
+	if !ok {
+		return 0, nil
+	}
+	n, err := sealed.SweepKeys(ctx, 2*len(b.dest.List().Sets)+10, func(key string) bool {
+		return strings.HasPrefix(key, "sets/") && !strings.HasSuffix(key, ".parity")
+	})
+	if isDamage(err) && ctx.Err() == nil {
+		return n, nil
+	}
+	return n, err
 }
 
 // decisions says of each set what became of it.

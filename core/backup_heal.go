@@ -32,7 +32,7 @@ type BackupHealed struct {
 // healed is a warning and returned; what was not is for work to meet again.
 func (b *Backups) healing(ctx context.Context, chain *backup.Chain, work func(again bool) error) ([]BackupHealed, error) {
 	err := work(false)
-	if err == nil || !isDamage(err) || ctx.Err() != nil {
+	if err == nil || !isDamage(err) || isKeyDamage(err) || ctx.Err() != nil {
 		return nil, err
 	}
 	healed, herr := b.healChain(ctx, chain)
@@ -132,7 +132,7 @@ func (b *Backups) decrypt(ctx context.Context, key, stored string, size int64) (
 		return "", err
 	}
 	defer f.Close() //nolint:errcheck // it was only read
-	plain, err := b.keys.wrap(b.dest.List().Crypt, instead{b.raw, key, f})
+	plain, err := b.keys.wrap(ctx, b.dest.List().Crypt, instead{b.raw, key, f})
 	if err != nil {
 		return "", err
 	}

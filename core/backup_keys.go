@@ -1,10 +1,13 @@
 package core
 
 import (
+	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mlvc/mlvc/objects"
@@ -21,11 +24,15 @@ type BackupKeys struct {
 	// They are noted at the destination by the first set, so that later ones
 	// need not name them.
 	Recipients []string
+	// Named says where Recipients were named, for errors: "--encrypt", say.
+	Named string
 	// Identities are files of secret keys, of age or SSH; absolute.
 	Identities []string
 	// Ask asks for a passphrase: that of the destination, or of an SSH key.
 	// nil: there is nobody to be asked.
 	Ask func(what string) (string, error)
+	// AskNew asks for the passphrase that a new destination gets; nil: Ask.
+	AskNew func(what string) (string, error)
 }
 
 // passphraseWord stands for a passphrase in a list of recipients.
@@ -38,20 +45,39 @@ func (e *KeysError) Error() string { return e.Err.Error() }
 
 func (e *KeysError) Unwrap() error { return e.Err }
 
+// SplitRecipients reads recipients that commas separate.
+func SplitRecipients(text string) []string {
+	var list []string
+	for key := range strings.SplitSeq(text, ",") {
+		if key = strings.TrimSpace(key); key != "" {
+			list = append(list, key)
+		}
+	}
+	return list
+}
+
 // openedKeys are keys that were read.
 type openedKeys struct {
 	recipients []crypt.Recipient
 	identities []crypt.Identity
-	texts      []string // of the recipients
+	texts      []string // of the recipients that were named, sorted
 	ask        func(what string) (string, error)
-	answer     *crypt.Identity // that of the destination's passphrase
+	askNew     func(what string) (string, error) // of a destination that begins
+	begins     []byte                            // what the list of one that begins will say
+	answer     *crypt.Identity                   // that of the destination's passphrase
+	env        Env
+	memory     string // BackupPlace.Memory
 }
 
-// parse reads the keys. It asks for no passphrase yet.
-func (k BackupKeys) parse(fsys vfs.FS) (*openedKeys, error) {
-	o := &openedKeys{texts: k.Recipients, ask: k.Ask}
-	for _, name := range k.Identities {
-		text, err := vfs.ReadFile(fsys, name)
+// parse reads the keys of a place. It asks for no passphrase yet.
+func (p BackupPlace) parse(env Env) (*openedKeys, error) {
+	o := &openedKeys{ask: p.Keys.Ask, askNew: p.Keys.AskNew, env: env, memory: p.Memory}
+	var err error
+	if o.texts, _, err = readRecipients(p.Keys.Recipients); err != nil {
+		return nil, err
+	}
+	for _, name := range p.Keys.Identities {
+		text, err := vfs.ReadFile(env.FS, name)
 		if err != nil {
 			return nil, err
 		}
@@ -64,6 +90,32 @@ func (k BackupKeys) parse(fsys vfs.FS) (*openedKeys, error) {
 	return o, nil
 }
 
+// readRecipients reads recipients, and returns their texts without comments,
+// sorted, none twice. Of a passphrase there is only the text.
+func readRecipients(texts []string) ([]string, []crypt.Recipient, error) {
+	if len(texts) == 0 {
+		return nil, nil, nil
+	}
+	if isPassphrase(texts) {
+		return []string{passphraseWord}, nil, nil
+	}
+	if slices.Contains(texts, passphraseWord) {
+		return nil, nil, &KeysError{errors.New("a passphrase must be the only recipient")}
+	}
+	recipients, err := crypt.ParseRecipients(strings.Join(texts, "\n"))
+	if err != nil {
+		return nil, nil, &KeysError{err}
+	}
+	var plain []string
+	for _, r := range recipients {
+		plain = append(plain, r.String())
+	}
+	slices.Sort(plain)
+	return slices.Compact(plain), recipients, nil
+}
+
+func isPassphrase(texts []string) bool { return len(texts) == 1 && texts[0] == passphraseWord }
+
 func (o *openedKeys) asked(what string) (string, error) {
 	if o.ask == nil {
 		return "", &KeysError{fmt.Errorf("%s is locked by a passphrase, and nobody can be asked for it", what)}
@@ -73,7 +125,7 @@ func (o *openedKeys) asked(what string) (string, error) {
 
 // take makes recipients of their texts.
 func (o *openedKeys) take(texts []string, url string) error {
-	if len(texts) == 1 && texts[0] == passphraseWord {
+	if isPassphrase(texts) {
 		if o.answer != nil {
 			return nil // it was asked for
 		}
@@ -88,15 +140,9 @@ func (o *openedKeys) take(texts []string, url string) error {
 		o.recipients, o.identities, o.answer = []crypt.Recipient{recipient}, append(o.identities, identity), &identity
 		return nil
 	}
-	if len(texts) == 0 {
-		return nil
-	}
-	recipients, err := crypt.ParseRecipients(strings.Join(texts, "\n"))
-	if err != nil {
-		return &KeysError{err}
-	}
+	_, recipients, err := readRecipients(texts)
 	o.recipients = recipients
-	return nil
+	return err
 }
 
 // cryptRecord is what the list of a destination says about its encryption.
@@ -111,6 +157,13 @@ const (
 	maxRecipients = 100
 )
 
+func (c cryptRecord) encode() ([]byte, error) {
+	if len(c.Recipients) > maxRecipients {
+		return nil, &KeysError{fmt.Errorf("%d recipients; there can be %d", len(c.Recipients), maxRecipients)}
+	}
+	return objects.MarshalRecord(c, nil)
+}
+
 func decodeCryptRecord(data []byte) (c cryptRecord, err error) {
 	if v := objects.RecordVersion(data); v > cryptVersion {
 		return c, fmt.Errorf("encryption of version %d (this mlvc reads up to %d): %w", v, cryptVersion, objects.ErrNewer)
@@ -123,35 +176,43 @@ func decodeCryptRecord(data []byte) (c cryptRecord, err error) {
 }
 
 // options sets how a destination is encrypted, if it is or shall be.
-func (o *openedKeys) options(place BackupPlace, opt *backup.Options) error {
-	opt.Wrap, opt.NoKey, opt.CheckParity = o.wrap, isKeyless, checkParity
+func (o *openedKeys) options(ctx context.Context, opt *backup.Options) error {
+	opt.NoKey, opt.CheckParity = isKeyless, checkParity
+	opt.Wrap = func(record []byte, b bucket.Bucket) (bucket.Bucket, error) { return o.wrap(ctx, record, b) }
 	if len(o.texts) == 0 {
 		return nil
 	}
 	var id [16]byte
 	rand.Read(id[:]) //nolint:errcheck // never fails
-	if err := o.take(o.texts, place.URL); err != nil {
-		return err // before anything is written
-	}
-	record, err := objects.MarshalRecord(cryptRecord{Version: cryptVersion, Destination: hex.EncodeToString(id[:]), Recipients: o.texts}, nil)
-	opt.Crypt = record
+	record, err := cryptRecord{Version: cryptVersion, Destination: hex.EncodeToString(id[:]), Recipients: o.texts}.encode()
+	opt.Crypt, o.begins = record, record
 	return err
 }
 
-// wrap returns the bucket of an encrypted destination.
-func (o *openedKeys) wrap(record []byte, b bucket.Bucket) (bucket.Bucket, error) {
+// wrap returns the bucket of an encrypted destination. Whom it names are those
+// that are written for; CreateBackup refuses if they are others than were asked
+// for or remembered.
+func (o *openedKeys) wrap(ctx context.Context, record []byte, b bucket.Bucket) (bucket.Bucket, error) {
 	c, err := decodeCryptRecord(record)
 	if err != nil {
 		return nil, err
 	}
-	texts := o.texts
-	if len(texts) == 0 || c.Recipients[0] == passphraseWord {
-		texts = c.Recipients
+	begun := !bytes.Equal(record, o.begins)
+	if !begun && o.askNew != nil {
+		o.ask = o.askNew
 	}
-	if err := o.take(texts, b.String()); err != nil {
+	if err := o.take(c.Recipients, b.String()); err != nil {
 		return nil, err
 	}
-	sealed, err := crypt.New(b, crypt.Options{Destination: c.Destination, Recipients: o.recipients, Identities: o.identities})
+	opt := crypt.Options{Destination: c.Destination, Recipients: o.recipients, Identities: o.identities, Begun: begun, Now: o.env.Now}
+	if o.memory != "" && o.answer == nil {
+		// With a passphrase everything can be read again.
+		opt.Keep = isIndex
+		if opt.Record, err = openNotes(ctx, o.env.FS, o.memory, c.Destination); err != nil {
+			return nil, err
+		}
+	}
+	sealed, err := crypt.New(b, opt)
 	if err != nil {
 		return nil, &KeysError{err}
 	}
@@ -162,4 +223,11 @@ func (o *openedKeys) wrap(record []byte, b bucket.Bucket) (bucket.Bucket, error)
 func isKeyless(err error) bool {
 	_, keyless := errors.AsType[*crypt.NoKeyError](err)
 	return keyless
+}
+
+// isKeyDamage reports whether an error is for a key file that is damaged or lost, which
+// no parity heals.
+func isKeyDamage(err error) bool {
+	damaged, ok := errors.AsType[*crypt.DamagedError](err)
+	return ok && damaged.KeyFile != ""
 }

@@ -128,6 +128,9 @@ func (b *Backups) Show(ctx context.Context, label string) (BackupDetail, error) 
 
 // seen reports whether the place had sets when it was seen from here before.
 func (b *Backups) seen() bool {
+	if b.memory.Newest != "" {
+		return true
+	}
 	d, err := b.env.FS.OpenDir(filepath.Join(b.place.Cache, "manifests"))
 	if err != nil {
 		return false

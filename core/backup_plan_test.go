@@ -269,7 +269,7 @@ func planCreate(ctx context.Context, env core.Env, r *core.Repo, kind objects.Co
 	if err != nil {
 		return res, err
 	}
-	place.Cache += "-" + string(kind)
+	place.Cache, place.Memory = place.Cache+"-"+string(kind), "" // three places of one URL
 	b, err := core.OpenBackups(ctx, env, place)
 	if err != nil {
 		return res, err

@@ -33,7 +33,8 @@ type BackupRepairEach struct {
 }
 
 // Repair reads everything at a destination, and puts what is damaged right: a
-// key file of an encrypted one by its copy; a pack by its parity, or from another
+// key file of an encrypted one by its copy, or from another destination that is a
+// copy of this; a pack by its parity, or from another
 // destination (or nil) that has it; parity by its pack; any other object from the
 // other destination. What was healed was verified before it took the
 // place of what is damaged, and lies beside it until it has: interrupted anywhere, the next repair goes on.
@@ -114,14 +115,19 @@ func (r *repairing) healKeys(ctx context.Context) error {
 	if !ok || len(r.keys.identities) == 0 {
 		return nil
 	}
-	healed, err := sealed.HealKeys(ctx)
+	var second bucket.Bucket
+	from := "its copy"
+	if r.other != nil {
+		second, from = r.other.raw, from+", or from "+r.other.url
+	}
+	healed, err := sealed.HealKeys(ctx, second)
 	for _, name := range healed {
 		r.res.Damaged, r.res.Healed = r.res.Damaged+1, r.res.Healed+1
-		if err := r.each.Healed(BackupHealed{Key: name, From: "its copy"}); err != nil {
+		if err := r.each.Healed(BackupHealed{Key: name, From: from}); err != nil {
 			return err
 		}
 	}
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && !isKeyless(err) {
 		r.env.Events.Warn(Warning{Code: "not_healed", Message: firstDamage(err)})
 	}
 	return ctx.Err()
@@ -233,7 +239,7 @@ func (r *repairing) checkObject(ctx context.Context, d backup.Damage, file strin
 	}
 	var stored bucket.Bucket = instead{r.raw, d.Key, f}
 	if r.dest.Bucket() != r.raw {
-		if stored, err = r.keys.wrap(r.dest.List().Crypt, stored); err != nil {
+		if stored, err = r.keys.wrap(ctx, r.dest.List().Crypt, stored); err != nil {
 			return err
 		}
 	}
@@ -247,7 +253,7 @@ func (r *repairing) plainSize(ctx context.Context, key, file string) (int64, err
 		return 0, err
 	}
 	defer f.Close() //nolint:errcheck // it was only read
-	plain, err := r.keys.wrap(r.dest.List().Crypt, instead{r.raw, key, f})
+	plain, err := r.keys.wrap(ctx, r.dest.List().Crypt, instead{r.raw, key, f})
 	if err != nil {
 		return 0, err
 	}

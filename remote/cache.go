@@ -25,7 +25,9 @@ type DepotError struct {
 	Err error
 }
 
-func (e *DepotError) Error() string { return fmt.Sprintf("%s of %s: %v", e.Key, e.URL, e.Err) }
+func (e *DepotError) Error() string {
+	return fmt.Sprintf("%s of %s: %s", e.Key, e.URL, strings.TrimPrefix(e.Err.Error(), e.Key+": "))
+}
 
 func (e *DepotError) Unwrap() error { return e.Err }
 

@@ -17,6 +17,7 @@ type choice struct {
 	chain    []Manifest // of the base, the full first; none for a full
 	sets     []Set      // of the chain
 	why      string     // why it is full though another kind was wanted
+	keyless  bool       // that is for want of a key
 }
 
 // base returns the label of the base, empty for a full.
@@ -33,7 +34,8 @@ func (c choice) base() Label {
 //     asked for.
 //  2. The base of an incremental is the newest set whose commit is an ancestor,
 //     or the commit itself; that of a differential the newest full of which
-//     this is true. Sets that are marked to go do not count.
+//     this is true. Sets that are marked to go do not count, and those that
+//     cannot be read here for want of a key only if there are no others.
 //  3. Without one, or if its chain is damaged, the set is full.
 func (d *Destination) choose(ctx context.Context, opt CreateOptions) (choice, error) {
 	list := d.List()
@@ -43,6 +45,7 @@ func (d *Destination) choose(ctx context.Context, opt CreateOptions) (choice, er
 	if opt.Kind == objects.Full {
 		return choice{kind: objects.Full}, nil
 	}
+	var unreadable *choice
 	for _, s := range slices.Backward(list.Sets) {
 		if s.Expiring != 0 || opt.Kind == objects.Differential && s.Kind() != objects.Full {
 			continue
@@ -54,9 +57,19 @@ func (d *Destination) choose(ctx context.Context, opt CreateOptions) (choice, er
 				return choice{}, err
 			}
 		}
-		if ancestor {
-			return d.onBase(ctx, list.Chain(s.Label), opt)
+		if !ancestor {
+			continue
 		}
+		c, err := d.onBase(ctx, list.Chain(s.Label), opt)
+		if err != nil || !c.keyless {
+			return c, err
+		}
+		if unreadable == nil {
+			unreadable = &c
+		}
+	}
+	if unreadable != nil {
+		return *unreadable, nil
 	}
 	return full("no set there is of an ancestor of the commit"), nil
 }
@@ -89,7 +102,9 @@ func (d *Destination) onBase(ctx context.Context, sets []Set, opt CreateOptions)
 	}
 	switch {
 	case err != nil && d.opt.NoKey != nil && d.opt.NoKey(err):
-		return full(fmt.Sprintf("its base %s cannot be read here: %v", label, err)), nil
+		c := full(fmt.Sprintf("its base %s cannot be read here: %v", label, err))
+		c.keyless = true
+		return c, nil
 	case err != nil && isDamage(err):
 		return full(fmt.Sprintf("its base %s would be damaged: %v", label, err)), nil
 	case err != nil:

@@ -61,7 +61,7 @@ mlvc backup restore /media/ada/disk/faces --to ~/faces`,
 	})
 	cmd.AddCommand(
 		a.backupCreateCommand(), a.backupListCommand(), a.backupShowCommand(), a.backupVerifyCommand(),
-		a.backupRestoreCommand(), a.backupExpireCommand(), a.backupDrillCommand(), a.backupRepairCommand(),
+		a.backupRestoreCommand(), a.backupExpireCommand(), a.backupDrillCommand(), a.backupRepairCommand(), a.backupRotateCommand(),
 		a.backupPlanCommand(), a.backupRunCommand(), a.backupTimerCommand(),
 	)
 	return cmd
@@ -81,32 +81,72 @@ func (a *app) keys(k keyFlags) core.BackupKeys {
 	if env := a.env.Getenv("MLVC_BACKUP_IDENTITY"); env != "" && len(files) == 0 {
 		files = filepath.SplitList(env)
 	}
-	keys := core.BackupKeys{Ask: a.askPassphrase}
+	keys := core.BackupKeys{Ask: a.askPassphrase, AskNew: a.askFirstPassphrase}
 	for _, name := range files {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(a.dir, name)
 		}
 		keys.Identities = append(keys.Identities, name)
 	}
-	keys.Recipients = k.recipients
+	keys.Recipients, keys.Named = splitRecipients(k.recipients), "--encrypt"
 	return keys
+}
+
+// splitRecipients takes apart what commas separate.
+func splitRecipients(written []string) []string {
+	var all []string
+	for _, text := range written {
+		all = append(all, core.SplitRecipients(text)...)
+	}
+	return all
 }
 
 // askPassphrase takes a passphrase from the environment, or asks for it.
 func (a *app) askPassphrase(what string) (string, error) {
-	if word := a.env.Getenv("MLVC_BACKUP_PASSPHRASE"); word != "" {
+	return a.ask("Passphrase of "+what, "MLVC_BACKUP_PASSPHRASE")
+}
+
+// askFirstPassphrase does so for a destination that begins.
+func (a *app) askFirstPassphrase(what string) (string, error) {
+	return a.askTwice(what, "MLVC_BACKUP_PASSPHRASE")
+}
+
+// askNewPassphrase does so for one that takes the place of another.
+func (a *app) askNewPassphrase(what string) (string, error) {
+	return a.askTwice(what, "MLVC_BACKUP_NEW_PASSPHRASE")
+}
+
+// askTwice asks for a passphrase that nothing can be tried with.
+func (a *app) askTwice(what, variable string) (string, error) {
+	first, err := a.ask("New passphrase of "+what, variable)
+	if err != nil {
+		return "", err
+	}
+	again, err := a.ask("The same again", variable)
+	if err == nil && again != first {
+		err = usagef("call it again; nothing was changed", "the two passphrases differ")
+	}
+	return first, err
+}
+
+// ask takes a secret from a variable of the environment, or asks for it.
+func (a *app) ask(question, variable string) (string, error) {
+	if word := a.env.Getenv(variable); word != "" {
 		return word, nil
 	}
 	in, ok := a.streams.In.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return "", usagef("set MLVC_BACKUP_PASSPHRASE, or call it on a terminal", "%s: a passphrase is needed", what)
+		return "", usagef("set "+variable+", or call it on a terminal", "%s: nobody can be asked for it", question)
 	}
 	a.events.end()
-	a.err.answer(nil, func(t *text) { t.line("Passphrase of %s:", what) }) //nolint:errcheck // people only
+	a.err.answer(nil, func(t *text) { t.line("%s:", question) }) //nolint:errcheck // people only
 	if err := a.err.flush(); err != nil {
 		return "", err
 	}
 	word, err := term.ReadPassword(int(in.Fd()))
+	if err == nil && len(word) == 0 {
+		err = usagef("call it again", "%s: it is empty", question)
+	}
 	return string(word), err
 }
 
@@ -138,7 +178,7 @@ func (a *app) backupsOf(ctx context.Context, r *core.Repo, word string, flags ke
 	}
 	place.Keys = a.keys(flags)
 	if r != nil && len(place.Keys.Recipients) == 0 {
-		place.Keys.Recipients = r.BackupSettings(place.Name).Recipients()
+		place.Keys.Recipients, place.Keys.Named = r.BackupSettings(place.Name).Recipients(), "backup."+place.Name+".encrypt"
 	}
 	b, err := core.OpenBackups(ctx, a.coreEnv(nobody), place)
 	if err != nil {

@@ -47,14 +47,14 @@ func explainBackup(err error) (failure, bool) {
 
 // explainBackupBytes is for what cannot be read.
 func explainBackupBytes(err error) (failure, bool) {
-	if _, ok := errors.AsType[*crypt.NoKeyError](err); ok {
-		return failure{Code: "no_key", Hint: "give the secret key with --identity FILE (or MLVC_BACKUP_IDENTITY), or the passphrase with MLVC_BACKUP_PASSPHRASE", Exit: ExitRefused}, true
+	if f, ok := explainBackupKeys(err); ok {
+		return f, true
 	}
-	if _, ok := errors.AsType[*core.KeysError](err); ok {
-		return failure{Code: "bad_key", Hint: "a recipient is age1… or an SSH public key; an identity is a file of AGE-SECRET-KEY-1… lines or an SSH private key", Exit: ExitUsage}, true
-	}
-	if errors.Is(err, crypt.ErrNoRecipient) {
-		return failure{Code: "no_recipient", Hint: "name who can read it with --encrypt", Exit: ExitUsage}, true
+	if e, ok := errors.AsType[*crypt.DamagedError](err); ok && e.KeyFile != "" {
+		return failure{
+			Code: "damaged_key", Exit: ExitDamaged, Message: e.Error(),
+			Hint: `"mlvc backup repair DEST --from COPY" brings ` + e.KeyFile + ` back from a copy of the destination; without it nothing can be read that it is the key of`,
+		}, true
 	}
 	if e, ok := errors.AsType[*core.BackupDamageError](err); ok {
 		return failure{
@@ -63,4 +63,44 @@ func explainBackupBytes(err error) (failure, bool) {
 		}, true
 	}
 	return failure{}, false
+}
+
+// explainBackupKeys is for the keys of encrypted destinations.
+func explainBackupKeys(err error) (failure, bool) {
+	if _, ok := errors.AsType[*crypt.HalfRotatedError](err); ok {
+		return failure{Code: "half_rotated", Hint: "run the same command again, with the old and the new secret keys (--identity for each); every backup can be read meanwhile", Exit: ExitError}, true
+	}
+	if e, ok := errors.AsType[*core.RecipientsError](err); ok {
+		return failure{Code: "other_recipients", Hint: recipientsHint(e), Exit: ExitRefused}, true
+	}
+	if e, ok := errors.AsType[*crypt.NoKeyError](err); ok {
+		hint := "give the secret key with --identity FILE (or MLVC_BACKUP_IDENTITY)"
+		if e.Passphrase {
+			hint = "try again: the passphrase is asked for on a terminal, unless MLVC_BACKUP_PASSPHRASE says it"
+		}
+		// What wanted to read it, for whom, does not matter here.
+		return failure{Code: "no_key", Message: e.Error(), Hint: hint, Exit: ExitRefused}, true
+	}
+	if _, ok := errors.AsType[*core.KeysError](err); ok {
+		return failure{Code: "bad_key", Hint: "a recipient is age1… or an SSH public key; an identity is a file of AGE-SECRET-KEY-1… lines or an SSH private key", Exit: ExitUsage}, true
+	}
+	if errors.Is(err, crypt.ErrNoRecipient) {
+		return failure{Code: "no_recipient", Hint: "name who can read it with --encrypt", Exit: ExitUsage}, true
+	}
+	return failure{}, false
+}
+
+// recipientsHint says how to go on with other recipients, or with those there are.
+func recipientsHint(e *core.RecipientsError) string {
+	switch {
+	case e.Empty:
+		return "name them with --encrypt; to begin again without encryption remove " + shellWord(e.Path)
+	case len(e.Have) == 0 && e.Named == "":
+		return "somebody may have put another list there, so that the next backup can be read by all; if it was you, remove " + shellWord(e.Path)
+	case len(e.Have) == 0:
+		return "encryption begins with the first set: choose a new folder for encrypted backups, or leave the recipients out"
+	case e.Named == "":
+		return "if it was changed on purpose, say so once with --encrypt " + shellWord(strings.Join(e.Have, ",")) + "; else somebody wants to read the next backup"
+	}
+	return `"mlvc backup rotate DEST --encrypt …" changes who can read everything there; to go on as it is, let ` + e.Named + " say " + shellWord(strings.Join(e.Have, ","))
 }

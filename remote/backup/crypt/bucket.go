@@ -14,6 +14,7 @@ import (
 	"io"
 	"iter"
 	"sync"
+	"time"
 
 	"github.com/mlvc/mlvc/remote/bucket"
 )
@@ -28,6 +29,9 @@ type Options struct {
 	Recipients []Recipient
 	// Identities read what is there. None: only what this Bucket wrote.
 	Identities []Identity
+	// Begun says that something was written there before: a passphrase that
+	// opens none of its keys is then a wrong one, and nothing is written with it.
+	Begun bool
 	// Plain says which keys are stored as they are: those that must be read
 	// without a secret. Nil: none.
 	Plain func(key string) bool
@@ -36,6 +40,8 @@ type Options struct {
 	// sets, say, and not their packs. A local folder; nil: none is noted.
 	Record bucket.Bucket
 	Keep   func(key string) bool
+	// Now is the clock, for the age of keys. Nil: time.Now.
+	Now func() time.Time
 }
 
 // Bucket encrypts what goes into another bucket, and decrypts and verifies
@@ -70,8 +76,11 @@ func New(inner bucket.Bucket, opt Options) (*Bucket, error) {
 	if err := checkRecipients(opt.Recipients); err != nil {
 		return nil, err
 	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
 	keys := &keyring{
-		inner: inner, destination: opt.Destination, identities: opt.Identities, recipients: opt.Recipients,
+		inner: inner, destination: opt.Destination, identities: opt.Identities, recipients: opt.Recipients, now: opt.Now, begun: opt.Begun,
 		known: make(map[epochID]*epoch),
 	}
 	return &Bucket{inner: inner, opt: opt, keys: keys, opened: make(map[string]*object)}, nil
@@ -92,30 +101,38 @@ func checkRecipients(recipients []Recipient) error {
 // Rotate encrypts the keys of all that is there anew, so that exactly the
 // recipients can read it, and returns how many there are; no object is read or
 // written. What is written afterwards has a new key. Every key must be one that
-// the identities open, else nothing is changed (*NoKeyError). It is atomic key
-// by key: interrupted, it is done again with the identities of the old and
-// of the new recipients. Who could read before may have kept the keys, or a
-// copy of their files: rotation does not take back what they could read.
-func (b *Bucket) Rotate(ctx context.Context, recipients []Recipient) (int, error) {
+// the identities open, else nothing is changed (*NoKeyError).
+//
+// In the middle it calls turn, which notes the new recipients where the
+// destination names them: until it is called the old ones can read everything,
+// and from then on the new ones. An error from the first change on is a
+// *HalfRotatedError: it is done again with the identities of both. Who could
+// read before may have kept the keys, or a copy of their files: rotation does
+// not take back what they could read.
+func (b *Bucket) Rotate(ctx context.Context, recipients []Recipient, turn func() error) (int, error) {
 	if len(recipients) == 0 {
 		return 0, ErrNoRecipient
 	}
 	if err := checkRecipients(recipients); err != nil {
 		return 0, err
 	}
-	return b.keys.rotate(ctx, recipients)
+	return b.keys.rotate(ctx, recipients, turn)
 }
 
 // HealKeys makes each file below "keys/" that the identities do not open like its
-// copy, if they open that, and returns their names. The error names those of
-// which neither copy opens.
-func (b *Bucket) HealKeys(ctx context.Context) (healed []string, err error) {
-	return b.keys.heal(ctx, false)
+// copy, if they open that, or like what other has, a copy of this destination
+// or nil; and returns their names. The error names those of which nothing opens.
+func (b *Bucket) HealKeys(ctx context.Context, other bucket.Bucket) (healed []string, err error) {
+	var second *keyring
+	if other != nil {
+		second = &keyring{inner: other, destination: b.opt.Destination, identities: b.opt.Identities}
+	}
+	return b.keys.heal(ctx, second, false)
 }
 
 // CheckKeys returns the names that HealKeys would, and changes nothing.
 func (b *Bucket) CheckKeys(ctx context.Context) (broken []string, err error) {
-	return b.keys.heal(ctx, true)
+	return b.keys.heal(ctx, nil, true)
 }
 
 // sealed reports whether the object is an encrypted one; an error for a key

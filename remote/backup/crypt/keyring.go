@@ -1,14 +1,19 @@
 package crypt
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"time"
+
+	"filippo.io/age"
 
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/remote/bucket"
@@ -21,7 +26,9 @@ const keysPrefix = "keys/"
 type keyring struct {
 	inner       bucket.Bucket
 	destination string
+	begun       bool // Options.Begun
 	identities  []Identity
+	now         func() time.Time
 
 	mu         sync.Mutex // held while a key is looked for, so that it is asked for once
 	recipients []Recipient
@@ -44,14 +51,24 @@ func (k *keyring) epoch(ctx context.Context, id epochID, name string) (*epoch, e
 	e, err := k.load(ctx, id)
 	switch {
 	case errors.Is(err, bucket.ErrNotExist):
-		return nil, bad(name, "the key that it is encrypted with, %s, is missing", id.keyFile())
+		return nil, badKey(name, id, "the key that it is encrypted with, %s, is missing", id.keyFile())
 	case errors.Is(err, errOthers):
-		return nil, &NoKeyError{Key: name, KeyFile: id.keyFile(), Tried: len(k.identities)}
+		return nil, &NoKeyError{Key: name, KeyFile: id.keyFile(), Tried: len(k.identities), Passphrase: k.onlyPassphrases()}
+	case errors.Is(err, objects.ErrCorrupt):
+		return nil, badKey(name, id, "the key that it is encrypted with cannot be read: %v", err)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	k.known[id] = e
 	return e, nil
+}
+
+// onlyPassphrases reports whether the identities are all passphrases.
+func (k *keyring) onlyPassphrases() bool {
+	return len(k.identities) > 0 && !slices.ContainsFunc(k.identities, func(id Identity) bool {
+		_, ok := id.age.(*age.ScryptIdentity)
+		return !ok
+	})
 }
 
 // load reads the key of an epoch from the first copy of its file that has it,
@@ -94,8 +111,9 @@ func (k *keyring) loadFile(ctx context.Context, id epochID, name string) (*epoch
 }
 
 // forWriting returns the epoch to write with. It is one that is there, if an
-// identity opens it and it is for exactly the recipients wanted; else a new
-// one, whose file is durable before anything is encrypted with it.
+// identity opens it, it is not older than writeWithin and for exactly the
+// recipients wanted; else a new one, whose file is durable before anything is
+// encrypted with it.
 func (k *keyring) forWriting(ctx context.Context) (*epoch, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -121,44 +139,66 @@ func (k *keyring) find(ctx context.Context) (*epoch, error) {
 	if len(k.identities) == 0 {
 		return nil, nil
 	}
-	ids, err := k.list(ctx)
+	times, err := k.times(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range ids {
+	wrong := k.begun && isPassphrase(k.recipients) && len(times) > 0
+	for _, id := range newestFirst(times) {
+		old := k.now().Sub(times[id]) > writeWithin
+		if old && !wrong {
+			break
+		}
 		e, err := k.load(ctx, id)
+		wrong = wrong && err != nil
 		switch {
 		case errors.Is(err, errOthers), errors.Is(err, objects.ErrCorrupt), errors.Is(err, objects.ErrNewer), errors.Is(err, bucket.ErrNotExist):
 		case err != nil:
 			return nil, err
-		case !e.Retired && (len(k.recipients) == 0 || slices.Equal(e.Recipients, texts(k.recipients))):
+		case !old && !e.Retired && (len(k.recipients) == 0 || slices.Equal(e.Recipients, texts(k.recipients))):
 			return e, nil
 		}
+	}
+	if wrong {
+		return nil, &NoKeyError{Key: "what is written", KeyFile: keysPrefix + "…", Tried: len(k.identities), Passphrase: true}
 	}
 	return nil, nil
 }
 
+func isPassphrase(to []Recipient) bool { return len(to) == 1 && to[0].text == passphraseText }
+
 // list returns the epochs that have a file, the newest first.
 func (k *keyring) list(ctx context.Context) ([]epochID, error) {
-	var infos []bucket.Info
+	times, err := k.times(ctx)
+	return newestFirst(times), err
+}
+
+func newestFirst(times map[epochID]time.Time) []epochID {
+	return slices.SortedFunc(maps.Keys(times), func(a, b epochID) int {
+		return cmp.Or(times[b].Compare(times[a]), bytes.Compare(a[:], b[:]))
+	})
+}
+
+// times returns the epochs that have a file, and when the newest of its copies
+// was written.
+func (k *keyring) times(ctx context.Context) (map[epochID]time.Time, error) {
+	times := make(map[epochID]time.Time)
 	for info, err := range k.inner.List(ctx, keysPrefix) {
 		if err != nil {
 			return nil, err
 		}
-		infos = append(infos, info)
-	}
-	slices.SortStableFunc(infos, func(a, b bucket.Info) int { return cmp.Or(b.Modified.Compare(a.Modified), cmp.Compare(a.Key, b.Key)) })
-	var ids []epochID
-	for _, info := range infos {
 		var id epochID
 		name := strings.TrimPrefix(info.Key, keysPrefix)
 		_, err := hex.Decode(id[:], []byte(name[:min(len(name), 2*len(id))]))
 		files := id.keyFiles()
-		if err == nil && slices.Contains(files[:], info.Key) && !slices.Contains(ids, id) {
-			ids = append(ids, id)
+		if err != nil || !slices.Contains(files[:], info.Key) {
+			continue
+		}
+		if at, ok := times[id]; !ok || info.Modified.After(at) {
+			times[id] = info.Modified
 		}
 	}
-	return ids, nil
+	return times, nil
 }
 
 func (k *keyring) create(ctx context.Context) (*epoch, error) {
@@ -183,47 +223,6 @@ func (k *keyring) create(ctx context.Context) (*epoch, error) {
 	return e, nil
 }
 
-// rotate encrypts every key anew, for other recipients.
-func (k *keyring) rotate(ctx context.Context, to []Recipient) (int, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	ids, err := k.list(ctx)
-	if err != nil {
-		return 0, err
-	}
-	for _, id := range ids { // nothing is changed unless all can be opened
-		if _, err := k.load(ctx, id); errors.Is(err, errOthers) {
-			return 0, &NoKeyError{Key: id.keyFile(), KeyFile: "it", Tried: len(k.identities)}
-		} else if err != nil {
-			return 0, err
-		}
-	}
-	k.recipients, k.writing = to, nil
-	for done, id := range ids {
-		if err := k.rewrap(ctx, id, to); err != nil {
-			return done, fmt.Errorf("%d of %d keys are encrypted anew, the others are as they were: %w", done, len(ids), err)
-		}
-	}
-	return len(ids), nil
-}
-
-func (k *keyring) rewrap(ctx context.Context, id epochID, to []Recipient) error {
-	e, err := k.load(ctx, id)
-	if err != nil {
-		return err
-	}
-	file, err := e.retired(to).wrap(to)
-	if err != nil {
-		return err
-	}
-	for _, name := range id.keyFiles() {
-		if err := k.replace(ctx, name, file); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // replace gives a key file other bytes, whatever it has now.
 func (k *keyring) replace(ctx context.Context, name string, file []byte) error {
 	_, version, err := k.inner.Get(ctx, name)
@@ -236,16 +235,23 @@ func (k *keyring) replace(ctx context.Context, name string, file []byte) error {
 
 // heal makes each key file that does not open like its copy that does; dry, it
 // only names them.
-func (k *keyring) heal(ctx context.Context, dry bool) (healed []string, err error) {
+func (k *keyring) heal(ctx context.Context, other *keyring, dry bool) (healed []string, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	ids, err := k.list(ctx)
 	if err != nil {
 		return nil, err
 	}
+	if other != nil {
+		more, err := other.list(ctx)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, slices.DeleteFunc(more, func(id epochID) bool { return slices.Contains(ids, id) })...)
+	}
 	var lost []error
 	for _, id := range ids {
-		names, err := k.healEpoch(ctx, id, dry)
+		names, err := k.healEpoch(ctx, id, other, dry)
 		healed = append(healed, names...)
 		if ctx.Err() != nil {
 			return healed, ctx.Err()
@@ -255,7 +261,7 @@ func (k *keyring) heal(ctx context.Context, dry bool) (healed []string, err erro
 	return healed, errors.Join(lost...)
 }
 
-func (k *keyring) healEpoch(ctx context.Context, id epochID, dry bool) (healed []string, err error) {
+func (k *keyring) healEpoch(ctx context.Context, id epochID, other *keyring, dry bool) (healed []string, err error) {
 	var good []byte
 	var broken []string
 	for _, name := range id.keyFiles() {
@@ -263,11 +269,17 @@ func (k *keyring) healEpoch(ctx context.Context, id epochID, dry bool) (healed [
 		switch {
 		case lerr == nil:
 			good = file
-		case errors.Is(lerr, errOthers), errors.Is(lerr, objects.ErrCorrupt), errors.Is(lerr, bucket.ErrNotExist):
+		case errors.Is(lerr, errOthers):
+			lerr = &NoKeyError{Key: name, KeyFile: "it", Tried: len(k.identities), Passphrase: k.onlyPassphrases()}
+			broken, err = append(broken, name), errors.Join(err, lerr)
+		case errors.Is(lerr, objects.ErrCorrupt), errors.Is(lerr, bucket.ErrNotExist):
 			broken, err = append(broken, name), errors.Join(err, lerr)
 		default:
 			return nil, lerr
 		}
+	}
+	if good == nil && other != nil {
+		good = other.sound(ctx, id)
 	}
 	if good == nil {
 		return nil, err
@@ -282,4 +294,14 @@ func (k *keyring) healEpoch(ctx context.Context, id epochID, dry bool) (healed [
 		healed = append(healed, name)
 	}
 	return healed, nil
+}
+
+// sound returns a file of a key that opens; nil if there is none.
+func (k *keyring) sound(ctx context.Context, id epochID) []byte {
+	for _, name := range id.keyFiles() {
+		if _, file, err := k.loadFile(ctx, id, name); err == nil {
+			return file
+		}
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"encoding/pem"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -293,10 +294,10 @@ func TestRotate(t *testing.T) {
 	_, wrong := cryptKey(t)
 	before := cryptFiles(t, inner)
 	var none *NoKeyError
-	if _, err := cryptNew(t, inner, Options{Identities: []Identity{wrong}}).Rotate(t.Context(), []Recipient{next}); !errors.As(err, &none) {
+	if _, err := cryptNew(t, inner, Options{Identities: []Identity{wrong}}).Rotate(t.Context(), []Recipient{next}, noTurn); !errors.As(err, &none) {
 		t.Errorf("by one who cannot read: %v", err)
 	}
-	if _, err := cryptNew(t, inner, Options{Identities: []Identity{oldID}}).Rotate(t.Context(), nil); !errors.Is(err, ErrNoRecipient) {
+	if _, err := cryptNew(t, inner, Options{Identities: []Identity{oldID}}).Rotate(t.Context(), nil, noTurn); !errors.Is(err, ErrNoRecipient) {
 		t.Errorf("for nobody: %v", err)
 	}
 	for key, file := range cryptFiles(t, inner) {
@@ -307,7 +308,7 @@ func TestRotate(t *testing.T) {
 	b := cryptNew(t, inner, Options{Recipients: []Recipient{old}, Identities: []Identity{oldID, nextID}})
 	cryptHas(t, b, "a", "a")
 	inner.Reset()
-	if n, err := b.Rotate(t.Context(), []Recipient{next}); n != 2 || err != nil {
+	if n, err := b.Rotate(t.Context(), []Recipient{next}, noTurn); n != 2 || err != nil {
 		t.Fatalf("%d, %v", n, err)
 	}
 	if c := inner.Counts(); c.GetRange+c.PutIfAbsent+c.Delete != 0 || c.Swap != 4 {
@@ -333,11 +334,14 @@ func TestRotate(t *testing.T) {
 	}
 }
 
-// Rotation dies at any operation: all is read by one or the other, and done again it ends.
+func noTurn() error { return nil }
+
+// Rotation dies at any operation: before the turn the old key reads everything,
+// after it the new one does, and either of them, or both, end it.
 func TestRotateInterrupted(t *testing.T) {
 	old, oldID := cryptKey(t)
 	next, nextID := cryptKey(t)
-	both := Options{Identities: []Identity{oldID, nextID}}
+	both := []Identity{oldID, nextID}
 	for _, kind := range []buckettest.Kind{buckettest.Before, buckettest.After} {
 		for at := 1; ; at++ {
 			inner := buckettest.Memory()
@@ -345,20 +349,82 @@ func TestRotateInterrupted(t *testing.T) {
 				cryptPut(t, cryptNew(t, inner, Options{Recipients: []Recipient{old}}), key, []byte(key))
 			}
 			faulty := buckettest.NewFaulty(inner, buckettest.Plan{At: at, Kind: kind, Sticky: true})
-			_, err := cryptNew(t, faulty, both).Rotate(t.Context(), []Recipient{next})
-			for _, key := range []string{"a", "b", "c"} {
-				cryptHas(t, cryptNew(t, inner, both), key, key)
-			}
-			if n, err := cryptNew(t, inner, both).Rotate(t.Context(), []Recipient{next}); n != 3 || err != nil {
-				t.Fatalf("again: %d, %v", n, err)
-			}
-			for _, key := range []string{"a", "b", "c"} {
-				cryptHas(t, cryptNew(t, inner, Options{Identities: []Identity{nextID}}), key, key)
+			reads, turned := oldID, errors.New("before the turn")
+			_, err := cryptNew(t, faulty, Options{Identities: both}).Rotate(t.Context(), []Recipient{next}, func() error {
+				reads, turned = nextID, nil
+				return nil
+			})
+			for _, ids := range [][]Identity{{reads}, both} {
+				for _, key := range []string{"a", "b", "c"} {
+					cryptHas(t, cryptNew(t, inner, Options{Identities: ids}), key, key)
+				}
 			}
 			if err == nil {
 				break
 			}
+			ids := both
+			if at%2 == 0 {
+				ids = []Identity{reads}
+			}
+			if n, err := cryptNew(t, inner, Options{Identities: ids}).Rotate(t.Context(), []Recipient{next}, noTurn); n != 3 || err != nil {
+				t.Fatalf("%s (%v), again: %d, %v", faulty.Failed(), turned, n, err)
+			}
+			for _, key := range []string{"a", "b", "c"} {
+				cryptHas(t, cryptNew(t, inner, Options{Identities: []Identity{nextID}}), key, key)
+				cryptRefuses(t, cryptNew(t, inner, Options{Identities: []Identity{oldID}}), key, 1)
+			}
+			if broken, err := cryptNew(t, inner, Options{Identities: []Identity{nextID}}).CheckKeys(t.Context()); len(broken) > 0 || err != nil {
+				t.Errorf("%s: %v, %v", faulty.Failed(), broken, err)
+			}
 		}
+	}
+}
+
+// A turn that fails leaves everything to the old key, and what another writes
+// meanwhile has its turn.
+func TestRotateTurn(t *testing.T) {
+	old, oldID := cryptKey(t)
+	next, nextID := cryptKey(t)
+	inner := buckettest.Memory()
+	writer := Options{Recipients: []Recipient{old}}
+	cryptPut(t, cryptNew(t, inner, writer), "a", []byte("a"))
+	b := cryptNew(t, inner, Options{Identities: []Identity{oldID}})
+	var half *HalfRotatedError
+	if _, err := b.Rotate(t.Context(), []Recipient{next}, func() error { return io.ErrClosedPipe }); !errors.As(err, &half) || !errors.Is(err, io.ErrClosedPipe) {
+		t.Fatal(err)
+	}
+	cryptHas(t, cryptNew(t, inner, Options{Identities: []Identity{oldID}}), "a", "a")
+	n, err := b.Rotate(t.Context(), []Recipient{next}, func() error {
+		cryptPut(t, cryptNew(t, inner, writer), "b", []byte("b"))
+		return nil
+	})
+	if n != 2 || err != nil {
+		t.Fatal(n, err)
+	}
+	for _, key := range []string{"a", "b"} {
+		cryptHas(t, cryptNew(t, inner, Options{Identities: []Identity{nextID}}), key, key)
+	}
+}
+
+// From one passphrase to another, and of a file of which only the second copy is
+// left.
+func TestRotatePassphrase(t *testing.T) {
+	old, oldID := cryptPassphrase(t, "old")
+	next, nextID := cryptPassphrase(t, "next")
+	inner := buckettest.Memory()
+	cryptPut(t, cryptNew(t, inner, Options{Recipients: []Recipient{old}, Identities: []Identity{oldID}}), "a", []byte("a"))
+	for name := range cryptFiles(t, inner) {
+		cryptReplace(t, inner, name, []byte("damaged"))
+	}
+	b := cryptNew(t, inner, Options{Identities: []Identity{oldID, nextID}})
+	if n, err := b.Rotate(t.Context(), []Recipient{next}, noTurn); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	cryptHas(t, cryptNew(t, inner, Options{Identities: []Identity{nextID}}), "a", "a")
+	_, err := cryptRead(t.Context(), cryptNew(t, inner, Options{Identities: []Identity{oldID}}), "a", 0, -1)
+	var none *NoKeyError
+	if !errors.As(err, &none) || !none.Passphrase {
+		t.Error(err)
 	}
 }
 
@@ -398,11 +464,11 @@ func TestKeyFilesAreChecked(t *testing.T) {
 		if err == nil || (!errors.Is(err, objects.ErrCorrupt) && !errors.As(err, &none)) || !strings.HasPrefix(err.Error(), "a: ") || !strings.Contains(err.Error(), file) {
 			t.Fatalf("%s: %v", what, err)
 		}
-		if healed, err := cryptNew(t, inner, reader).HealKeys(t.Context()); err == nil || len(healed) > 0 {
+		if healed, err := cryptNew(t, inner, reader).HealKeys(t.Context(), nil); err == nil || len(healed) > 0 {
 			t.Fatalf("%s: healed %q, %v", what, healed, err)
 		}
 		cryptReplace(t, inner, copied, good)
-		healed, err := cryptNew(t, inner, reader).HealKeys(t.Context())
+		healed, err := cryptNew(t, inner, reader).HealKeys(t.Context(), nil)
 		if err != nil || len(healed) != 1 || healed[0] != file || !bytes.Equal(cryptFiles(t, inner)[file], good) {
 			t.Fatalf("%s: healed %q, %v", what, healed, err)
 		}
@@ -419,7 +485,7 @@ func TestKeyFilesAreChecked(t *testing.T) {
 	}
 	cryptPut(t, inner, copied, good)
 	cryptHas(t, cryptNew(t, inner, reader), "a", "a")
-	if healed, err := cryptNew(t, inner, reader).HealKeys(t.Context()); err != nil || len(healed) != 1 {
+	if healed, err := cryptNew(t, inner, reader).HealKeys(t.Context(), nil); err != nil || len(healed) != 1 {
 		t.Errorf("missing: healed %q, %v", healed, err)
 	}
 }
