@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/mlvc/mlvc/core/dataset"
 	"github.com/mlvc/mlvc/objects"
@@ -109,6 +111,7 @@ func (a *assigner) finish(m prolly.Map) (Assigned, error) {
 	for _, g := range []*gaps{&a.overlap, &a.uncovered, &a.missing} {
 		g.settle()
 	}
+	slices.SortStableFunc(a.unread.list, func(x, y dataset.Unread) int { return strings.Compare(x.Path, y.Path) })
 	out := Assigned{
 		Split:    objects.Split{Scheme: a.s.Name, Table: m.Root(), Rule: a.s.Rule()},
 		Findings: a.findings(),
@@ -117,6 +120,9 @@ func (a *assigner) finish(m prolly.Map) (Assigned, error) {
 		},
 		Unread: a.unread.list, Unreadable: a.unread.total,
 		Counts: a.tallies.counts(a.s), Samples: a.samples,
+	}
+	if len(out.Unread) == 0 {
+		out.Unread = nil
 	}
 	sums := a.sums.finish()
 	out.Fingerprints = a.fingerprints(sums)

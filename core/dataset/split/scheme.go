@@ -52,8 +52,8 @@ type Glob struct {
 
 // Ratio is the share of a split among the weights of all.
 type Ratio struct {
-	Split  string
-	Weight int64
+	Split  string `json:"split"`
+	Weight int64  `json:"weight"`
 }
 
 // Key says how a group or a class is read off a sample: one of these is set.
