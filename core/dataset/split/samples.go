@@ -24,8 +24,8 @@ type Grouped struct {
 
 // Groups yields every sample of a scheme as the split table has it, with its
 // group and class: files in path order, rows in the order of their tables.
-// What cannot be read is left out; Assign tells it. Of in it uses Files and
-// Rows.
+// What cannot be read is left out; Assign tells it. It uses only Files and Rows
+// of in.
 func Groups(ctx context.Context, g objects.Getter, s Scheme, table objects.ID, in Input) iter.Seq2[Grouped, error] {
 	if s.OfRows() {
 		return rowGroups(ctx, s, in)
@@ -191,14 +191,15 @@ func Shuffled(samples iter.Seq2[dataset.Sample, error], seed string, epoch int) 
 // Verify compares. A rule that this version cannot read does not matter where
 // the table lists files.
 func Fingerprints(ctx context.Context, g objects.Getter, split objects.Split, in Input) (map[string]objects.ID, error) {
-	s, err := ParseRule(split.Scheme, split.Rule)
-	ofRows := err == nil && s.OfRows()
-	if !ofRows && err != nil {
-		if ofRows, err = tellsRows(ctx, g, split.Table); err == nil && ofRows {
-			_, err = ParseRule(split.Scheme, split.Rule)
-		}
+	s, ruleErr := ParseRule(split.Scheme, split.Rule)
+	ofRows := s.OfRows()
+	if ruleErr != nil {
+		rowed, err := tellsRows(ctx, g, split.Table)
 		if err != nil {
 			return nil, err
+		}
+		if rowed {
+			return nil, ruleErr
 		}
 	}
 	sums, names := newSummer(), newTallies(s)
