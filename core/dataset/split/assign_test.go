@@ -55,6 +55,9 @@ func TestGlobs(t *testing.T) {
 		t.Errorf("%d samples", out.Samples)
 	}
 	r.verify(out, leaky)
+	newer := out
+	newer.Rule = `{"newer":{}}`
+	r.verify(newer, leaky)
 	err := split.Verify(t.Context(), r.store, out.Split, split.Input{Files: leaky.with(data{"test/c.txt": "other"})})
 	if fault, ok := err.(*split.FingerprintError); !ok || fault.Split != "test" {
 		t.Error(err)
