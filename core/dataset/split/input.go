@@ -1,0 +1,113 @@
+package split
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"iter"
+	"path"
+
+	"github.com/mlvc/mlvc/core/dataset"
+	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/prolly"
+)
+
+// Row is one row of a table, or what could not be read of it.
+type Row struct {
+	Number int64      // from 1, a header not counted
+	Hash   objects.ID // of the canonical row
+	Values []string   // of the columns asked for, in their order; valid until the next row
+	Unread *dataset.Unread
+}
+
+// Rows yields the rows of the table that f, one of files, is. What the table's text makes
+// unreadable, a column that is not there included, is a Row with Unread set;
+// an error ends it.
+type Rows func(ctx context.Context, files dataset.Files, f dataset.File, columns []string) iter.Seq2[Row, error]
+
+// Input is what a scheme is applied to.
+type Input struct {
+	Files dataset.Files
+	Rows  Rows // needed by schemes with tables
+	// Before is the scheme's split in the parent; nil: none.
+	Before *objects.Split
+	// BeforeFiles are the parent's files; nil: not at hand. They are asked for
+	// what was in a table that changed.
+	BeforeFiles dataset.Files
+	// Changes are what Files differ in from BeforeFiles, in path order; nil:
+	// not known, so that everything is looked at. They are asked for at most
+	// once.
+	Changes iter.Seq2[Change, error]
+	// State is what Assign returned beside Before, or nil.
+	State []byte
+	// Redraw tells a scheme with ratios to forget what was assigned before.
+	Redraw bool
+}
+
+// Change is a file that was added (Old is nil), changed, or removed.
+type Change struct{ Old, New *dataset.File }
+
+// Path returns the path of the file.
+func (c Change) Path() string {
+	if c.New != nil {
+		return c.New.Path
+	}
+	return c.Old.Path
+}
+
+// TreeChanges returns the changes between two trees, of regular files alone;
+// keep says which paths can be samples at all, nil that all can but mlvc.toml
+// and .mlvcignore. It must be what Files leaves out, too.
+func TreeChanges(ctx context.Context, g objects.Getter, before, after prolly.Map, keep func(path string) bool) iter.Seq2[Change, error] {
+	if keep == nil {
+		keep = func(p string) bool { return p != "mlvc.toml" && path.Base(p) != ".mlvcignore" }
+	}
+	return func(yield func(Change, error) bool) {
+		for c, err := range prolly.Diff(ctx, g, before, after) {
+			if err != nil {
+				yield(Change{}, err)
+				return
+			}
+			if !keep(string(c.Key)) {
+				continue
+			}
+			change, err := treeChange(c)
+			if err == nil && (change == Change{} || sameContent(change)) {
+				continue
+			}
+			if !yield(change, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func treeChange(c prolly.Change) (Change, error) {
+	before, err := fileOf(c.Key, c.Old)
+	if err != nil {
+		return Change{}, err
+	}
+	after, err := fileOf(c.Key, c.New)
+	return Change{before, after}, err
+}
+
+// sameContent reports whether only the mode changed, which is nothing to a
+// split.
+func sameContent(c Change) bool {
+	return c.Old != nil && c.New != nil && c.Old.Content == c.New.Content
+}
+
+// fileOf decodes an entry of a tree; nil for what is no regular file.
+func fileOf(key, value []byte) (*dataset.File, error) {
+	if value == nil {
+		return nil, nil
+	}
+	e, err := objects.DecodeEntry(value)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", bytes.ToValidUTF8(key, []byte("?")), err)
+	}
+	if !e.Mode.IsRegular() {
+		return nil, nil
+	}
+	return &dataset.File{Path: string(key), Entry: e}, nil
+}
