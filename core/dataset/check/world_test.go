@@ -62,7 +62,13 @@ func (w *world) input() (check.Input, *check.Before) {
 	}
 	splits := map[string]string{}
 	counts := map[string]check.Count{}
-	texts := map[string]string{}
+	texts := map[string]*strings.Builder{}
+	add := func(name, text string) {
+		if texts[name] == nil {
+			texts[name] = new(strings.Builder)
+		}
+		texts[name].WriteString(text)
+	}
 	for _, p := range w.Paths() {
 		value := w.place(p)
 		if value == "" || dataset.IsOwn(p) {
@@ -77,11 +83,11 @@ func (w *world) input() (check.Input, *check.Before) {
 			c.Files++
 			c.Classes[path.Base(path.Dir(p))]++
 			counts[name] = c
-			texts[name] += p + "\x00" + w.Text(p) + "\x00"
+			add(name, p+"\x00"+w.Text(p)+"\x00")
 		}
 		if value == check.RowsMark {
 			for row := range tableRows(w.Text(p), "split", nil) {
-				texts[row.Split] += row.Hash.String()
+				add(row.Split, row.Hash.String())
 			}
 		}
 	}
@@ -92,7 +98,7 @@ func (w *world) input() (check.Input, *check.Before) {
 	s := w.scheme
 	s.Table, s.Counts, s.Before, s.Fingerprints = table, counts, w.before, map[string]objects.ID{}
 	for name, text := range texts {
-		s.Fingerprints[name] = objects.Derive("test", []byte(text))
+		s.Fingerprints[name] = objects.Derive("test", []byte(text.String()))
 	}
 	s.Rows = rowsOf(snapshot, "split")
 	in := w.in

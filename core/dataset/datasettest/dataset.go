@@ -145,6 +145,15 @@ func NewFacts() *Facts {
 	return &Facts{kept: map[fact][]byte{}, Hits: map[string]int{}, Puts: map[string]int{}}
 }
 
+// Clone returns facts that begin with the same.
+func (f *Facts) Clone() *Facts {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := NewFacts()
+	c.kept = maps.Clone(f.kept)
+	return c
+}
+
 // Get implements dataset.Facts.
 func (f *Facts) Get(kind string, id objects.ID) ([]byte, bool) {
 	f.mu.Lock()

@@ -18,7 +18,7 @@ var abouts = map[dataset.Rule]about{
 	dataset.RuleCovered: {
 		"every sample is in a split",
 		"These files are in the dataset, but no split names them: no loader that goes by splits will ever read them.",
-		"Name them in a split, or leave them out with .mlvcignore or the scheme's `of` if they are no samples.",
+		"Name them in a split. If they are no samples, narrow the scheme with its key \"of\", or turn the rule off.",
 	},
 	dataset.RuleContent: {
 		"no content is in two splits",
@@ -33,7 +33,7 @@ var abouts = map[dataset.Rule]about{
 	dataset.RuleGroups: {
 		"no group is in two splits",
 		"Samples that belong together, such as images of one patient, are on both sides. Results measured on such splits are too good.",
-		"Put the whole group in one split; splits by ratios do so themselves once `group` is declared.",
+		"Put the whole group in one split; splits by ratios do so themselves once a group is declared.",
 	},
 	dataset.RuleFrozen: {
 		"frozen splits are as they were",

@@ -42,6 +42,21 @@ type Scheme struct {
 	Splits []Split
 }
 
+// HasFiles reports whether files are samples of the scheme.
+func (s Scheme) HasFiles() bool {
+	return slices.ContainsFunc(s.Splits, func(s Split) bool { return s.Files > 0 })
+}
+
+// HasRows reports whether rows are samples of the scheme.
+func (s Scheme) HasRows() bool {
+	return slices.ContainsFunc(s.Splits, func(s Split) bool { return s.Rows > 0 })
+}
+
+// HasClasses reports whether the samples' classes are known.
+func (s Scheme) HasClasses() bool {
+	return slices.ContainsFunc(s.Splits, func(s Split) bool { return len(s.Classes) > 0 })
+}
+
 // Split is one split.
 type Split struct {
 	Name               string
