@@ -66,7 +66,7 @@ func TestTooManyFindings(t *testing.T) {
 	w := newWorld(t)
 	const n = dataset.MaxFindings + 10
 	for i := range n {
-		w.Put(fmt.Sprintf("other/%05d", i), fmt.Sprint(i))
+		w.in.Given = append(w.in.Given, dataset.Finding{ID: fmt.Sprint(i), Rule: dataset.RuleCovered, Scheme: "default", Message: "m"})
 	}
 	r := w.check()
 	covered := r.Rules[slices.IndexFunc(r.Rules, func(c dataset.Checked) bool { return c.Rule == dataset.RuleCovered })]
