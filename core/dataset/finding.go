@@ -90,8 +90,8 @@ type Checked struct {
 	Took    time.Duration `json:"took_ns"`
 }
 
-// MaxFindings is how many findings of one rule a report holds; Checked counts
-// all of them.
+// MaxFindings is how many findings of one rule and scheme a report holds beside
+// those that waivers cover; Checked counts all of them.
 const MaxFindings = 20_000
 
 // Report is what checks found.

@@ -1,0 +1,97 @@
+package check_test
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"testing"
+
+	"github.com/mlvc/mlvc/core/dataset"
+	"github.com/mlvc/mlvc/core/dataset/check"
+)
+
+// rowWorld has a table whose rows are the samples.
+func rowWorld(t *testing.T) *world {
+	w := newWorld(t)
+	w.place = func(p string) string {
+		if p == "meta.csv" {
+			return check.RowsMark
+		}
+		return ""
+	}
+	w.scheme.Sample = func(p string) bool { return p == "meta.csv" }
+	w.scheme.Frozen = []string{"test"}
+	w.scheme.Groups = &check.Groups{All: func(ctx context.Context) iter.Seq2[check.Grouped, error] {
+		return func(yield func(check.Grouped, error) bool) {
+			for row := range tableRows(w.Text("meta.csv"), "split", []string{"text"}) { // what remains is the user
+				g := check.Grouped{Sample: dataset.Sample{Path: "meta.csv", Row: row.Number, Split: row.Split}, Group: row.Hash.String()}
+				if !yield(g, nil) {
+					return
+				}
+			}
+		}
+	}}
+	return w
+}
+
+func TestRowScheme(t *testing.T) {
+	w := rowWorld(t)
+	w.Put("meta.csv", "user,text,split\na,one,train\na,one,train\nb,two,test\nc,three,test\nd,,\n")
+	if r := w.commit(); len(r.Findings) > 0 {
+		t.Fatal(r.Findings)
+	}
+	// Row 3 goes to training, row 4 is in both, row 5 is new in test, and is of a's group.
+	w.Put("meta.csv", "user,text,split\na,one,train\na,one,train\nb,two,train\nc,three,test\na,four,test\nc,three,train\n")
+	r := w.check()
+	for rule, want := range map[dataset.Rule][]string{
+		dataset.RuleMoved:  {"meta.csv row 3 was in test and is now in train", "meta.csv row 6 was in test (meta.csv row 4) and is now in train"},
+		dataset.RuleRows:   {"the same row is in test and train: meta.csv row 4, meta.csv row 6"},
+		dataset.RuleFrozen: {"frozen split test changed: 1 row removed, 1 row added"},
+	} {
+		if got := messages(r, rule); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", rule, got, want)
+		}
+	}
+	if got, want := found(r, dataset.RuleGroups), []string{"meta.csv#1", "meta.csv#2", "meta.csv#4", "meta.csv#5", "meta.csv#6"}; !slices.Equal(got, want) {
+		t.Errorf("groups: %q, want %q", got, want)
+	}
+}
+
+// Another rule, such as another ratio, moves rows though no table changed.
+func TestRowSchemeUnderAnotherRule(t *testing.T) {
+	w := rowWorld(t)
+	w.Put("meta.csv", "user,text,split,late\na,one,train,train\nb,two,test,train\n")
+	w.commit()
+	in, _ := w.input()
+	s := &in.Schemes[0]
+	s.Rule = "another"
+	s.Rows = func(ctx context.Context, f dataset.File) iter.Seq2[check.Row, error] {
+		return func(yield func(check.Row, error) bool) {
+			late := map[int64]string{}
+			for row := range tableRows(w.Text(f.Path), "late", nil) {
+				late[row.Number] = row.Split
+			}
+			for row := range tableRows(w.Text(f.Path), "split", nil) {
+				row.Split = late[row.Number]
+				if !yield(row, nil) {
+					return
+				}
+			}
+		}
+	}
+	if got, want := found(w.run(in), dataset.RuleMoved), []string{"meta.csv#2"}; !slices.Equal(got, want) {
+		t.Errorf("moved: %q, want %q", got, want)
+	}
+}
+
+func TestRowsAreReadOnceAContent(t *testing.T) {
+	w := newWorld(t)
+	plain(w)
+	w.commit()
+	reads := w.facts.Puts["rows-v1"]
+	w.Put("train/more.csv", "id,text\n1,new\n")
+	w.commit()
+	if got := w.facts.Puts["rows-v1"] - reads; got != 1 {
+		t.Errorf("%d tables were read for one that changed", got)
+	}
+}

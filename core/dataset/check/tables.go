@@ -1,0 +1,212 @@
+package check
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"iter"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mlvc/mlvc/core/dataset"
+	"github.com/mlvc/mlvc/objects"
+)
+
+// tableRows is what is kept of the rows of one table file: the first 8 bytes
+// of each row's hash and the split that the row is in, in the order of rows.
+// Row i is the i-th that was read; its number is told by reading it again.
+type tableRows struct {
+	names  []string // of splits
+	rows   []byte   // entrySize each
+	unread []dataset.Unread
+}
+
+func (t *tableRows) len() int { return len(t.rows) / entrySize }
+
+// all yields every row that can be like another, with the name of its split.
+func (t *tableRows) all() iter.Seq2[uint64, string] {
+	return func(yield func(uint64, string) bool) {
+		for i := 0; i < len(t.rows); i += entrySize {
+			name := t.names[binary.BigEndian.Uint16(t.rows[i+8:])]
+			if !yield(binary.BigEndian.Uint64(t.rows[i:]), name) {
+				return
+			}
+		}
+	}
+}
+
+const (
+	rowsContext = "mlvc 2026-11-26 rows of a table v1"
+	rowsKind    = "rows-v1"
+)
+
+func (t *tableRows) encode() []byte {
+	b := appendTexts(nil, t.names)
+	var unread []string
+	for _, u := range t.unread {
+		unread = append(unread, u.Place, u.Why)
+	}
+	return objects.Seal(rowsContext, append(appendTexts(b, unread), t.rows...))
+}
+
+func decodeTableRows(b []byte, path string) (*tableRows, error) {
+	b, err := objects.Unseal(rowsContext, b)
+	if err != nil {
+		return nil, err
+	}
+	d := &decoder{b: b}
+	t := &tableRows{names: d.texts()}
+	unread := d.texts()
+	if !d.ok() || len(d.b)%entrySize != 0 || len(unread)%2 != 0 {
+		return nil, errBadMembership
+	}
+	for i := 0; i < len(unread); i += 2 {
+		t.unread = append(t.unread, dataset.Unread{Path: path, Place: unread[i], Why: unread[i+1]})
+	}
+	t.rows = d.b
+	for i := 0; i < t.len(); i++ {
+		if int(binary.BigEndian.Uint16(t.rows[i*entrySize+8:])) >= len(t.names) {
+			return nil, errBadMembership
+		}
+	}
+	return t, nil
+}
+
+// table is a table file whose rows are compared.
+type table struct {
+	dataset.File
+	value string // of the split table: RowsMark, or the splits of the file
+	read  func(context.Context, dataset.File) iter.Seq2[Row, error]
+	rule  string // what decides the splits and hashes of its rows
+}
+
+// table returns the table at a placed file; false: it is none, or in no split.
+func (w *walk) table(p placed) (table, bool) {
+	switch {
+	case p.value == RowsMark && w.scheme.Rows != nil:
+		return table{p.File, p.value, w.scheme.Rows, w.scheme.Rule}, true
+	case p.value == "" || p.value == RowsMark || w.Rows == nil || w.IsTable == nil:
+		return table{}, false
+	case !w.IsTable(p.Path) || w.Labels.isLabel(p.Path):
+		return table{}, false
+	}
+	read := func(ctx context.Context, f dataset.File) iter.Seq2[Row, error] {
+		return w.Rows(ctx, f, w.Config.Ignore)
+	}
+	return table{p.File, p.value, read, ""}, true
+}
+
+// name is the name under which the rows of a table are kept.
+func (w *walk) rowsName(t table) objects.ID {
+	text := appendTexts(nil, append([]string{t.rule}, w.Config.Ignore...))
+	return objects.Derive(rowsContext, text, t.Content[:])
+}
+
+// tableRows returns the rows of a table, kept or read.
+func (w *walk) tableRows(ctx context.Context, t table) (*tableRows, error) {
+	name := w.rowsName(t)
+	if w.Facts != nil {
+		if b, ok := w.Facts.Get(rowsKind, name); ok {
+			if kept, err := decodeTableRows(b, t.Path); err == nil {
+				return kept, nil
+			}
+		}
+	}
+	read, err := readRows(ctx, t)
+	if err == nil && w.Facts != nil {
+		w.Facts.Put(rowsKind, name, read.encode())
+	}
+	return read, err
+}
+
+// readRows reads a table. Rows of row schemes that are in no split, and empty
+// ones, are like no other and left out. All rows of a file that is in splits
+// itself have the one nameless split.
+func readRows(ctx context.Context, t table) (*tableRows, error) {
+	out := &tableRows{}
+	m := &membership{}
+	for row, err := range t.read(ctx, t.File) {
+		var unread *UnreadError
+		switch {
+		case errors.As(err, &unread):
+			if len(out.unread) < maxUnread {
+				out.unread = append(out.unread, unread.Unread)
+			}
+			continue
+		case err != nil:
+			return nil, err
+		case row.Hash.IsZero() || (t.value == RowsMark && row.Split == ""):
+			continue
+		}
+		number, err := m.number(row.Split)
+		if err != nil {
+			return nil, err
+		}
+		out.rows = entry{short(row.Hash), number}.append(out.rows)
+	}
+	out.names = m.names
+	return out, nil
+}
+
+// outUnread takes a part that could not be read into the report.
+func (w *walk) outUnread(err error) bool {
+	var unread *UnreadError
+	if !errors.As(err, &unread) {
+		return false
+	}
+	w.out.unread(unread.Unread)
+	return true
+}
+
+// tables returns the tables of the scheme, in path order.
+func (w *walk) tables(ctx context.Context) ([]table, error) {
+	m, err := w.contents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []table
+	for _, path := range m.tables {
+		f, err := w.Files.Lookup(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		value, err := w.value(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		if f == nil {
+			continue
+		}
+		if t, ok := w.table(placed{*f, value}); ok {
+			list = append(list, t)
+		}
+	}
+	return list, nil
+}
+
+// load reads the rows of tables side by side and calls use with each, one at a
+// time and in any order.
+func (w *walk) load(ctx context.Context, tables []table, use func(i int, rows *tableRows) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(w.workers())
+	turn := make(chan struct{}, 1)
+	for i, t := range tables {
+		g.Go(func() error {
+			rows, err := w.tableRows(ctx, t)
+			if err != nil {
+				return err
+			}
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			return use(i, rows)
+		})
+	}
+	return g.Wait()
+}
+
+func (w *walk) workers() int {
+	if w.Workers > 0 {
+		return w.Workers
+	}
+	return 2
+}
