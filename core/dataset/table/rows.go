@@ -44,7 +44,6 @@ type decoded struct {
 	Row
 	err    error
 	record *record
-	names  []string // of all columns, where the text is not the row's
 }
 
 // reading is one pass over a table: one goroutine cuts, a few decode and hash
