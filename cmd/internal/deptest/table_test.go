@@ -47,6 +47,8 @@ var rows = []row{
 	{pkg: "core/dataset/check", may: []string{"objects", "objects/prolly", "core/dataset"}},
 	{pkg: "core/dataset/report", may: []string{"objects", "core/dataset"}},
 	{pkg: "core/dataset/datasettest", may: []string{"objects", "objects/objecttest", "objects/prolly", "core/dataset"}, help: true},
+	{pkg: "core/dataset/label", may: []string{"objects", "core/dataset", "core/dataset/table", "core/internal/yaml"}},
+	{pkg: "core/dataset/table", may: []string{"objects", "core/dataset"}},
 	{pkg: "core/gitpair", may: []string{"objects", "objects/vfs"}},
 	{pkg: "core/history", may: []string{"objects"}},
 	{pkg: "core/revision", may: []string{"objects", "refs", "core/history"}},
@@ -84,7 +86,8 @@ var owners = []owner{
 	{module: "filippo.io/age", may: []string{"remote/backup/crypt"}},
 	{module: "golang.org/x/crypto", may: []string{"remote/backup/crypt"}}, // SSH keys that are locked
 	{module: "github.com/fxamacker/cbor/v2", may: []string{"objects/...", "refs", "core/..."}},
-	{module: "github.com/klauspost/compress", may: []string{"objects/pack", "cmd/mlvc-bench"}},
+	{module: "github.com/klauspost/compress", may: []string{"objects/pack", "core/dataset/table", "cmd/mlvc-bench"}},
+	{module: "github.com/parquet-go/parquet-go", may: []string{"core/dataset/table"}},
 	{module: "golang.org/x/sys", may: []string{"objects/vfs", "objects/kv/badgerkv", "objects/pack", "core/...", "cmd/mlvc-bench"}},
 	{module: "golang.org/x/sync", may: []string{"objects/...", "refs", "remote/...", "core/...", "cmd/..."}},
 
