@@ -44,6 +44,7 @@ var rows = []row{
 	{pkg: "core/backupplan", may: []string{"objects"}},
 	{pkg: "core/dataset", may: []string{"objects"}},
 	{pkg: "core/dataset/facts", may: []string{"objects", "objects/vfs", "core/dataset"}},
+	{pkg: "core/dataset/similar", may: []string{"objects", "core/dataset"}},
 	{pkg: "core/gitpair", may: []string{"objects", "objects/vfs"}},
 	{pkg: "core/history", may: []string{"objects"}},
 	{pkg: "core/revision", may: []string{"objects", "refs", "core/history"}},
@@ -83,6 +84,7 @@ var owners = []owner{
 	{module: "github.com/fxamacker/cbor/v2", may: []string{"objects/...", "refs", "core/..."}},
 	{module: "github.com/klauspost/compress", may: []string{"objects/pack", "cmd/mlvc-bench"}},
 	{module: "golang.org/x/sys", may: []string{"objects/vfs", "objects/kv/badgerkv", "objects/pack", "core/...", "cmd/mlvc-bench"}},
+	{module: "golang.org/x/image", may: []string{"core/dataset/similar"}},
 	{module: "golang.org/x/sync", may: []string{"objects/...", "refs", "remote/...", "core/...", "cmd/..."}},
 
 	// For tests alone.
