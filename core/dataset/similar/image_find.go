@@ -1,16 +1,26 @@
 package similar
 
-import "math/bits"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
-// imageFinder finds images that are near. The dHash is cut into four bands of
-// 16 bits: where at most n bits differ, one band differs in at most n/4, so it
-// is enough to look up all values so near in each.
+// imageFinder finds images that are near. Looks are points on a sphere, and
+// those of near-duplicates are no farther apart in any direction than their
+// angle allows: so a grid of that width is laid over the four frequencies
+// that vary most, and only the 81 cells around a look are searched.
+//
+// (Of the bits, those of images that are much alike are too unevenly spread for
+// an index of them to tell many apart.)
 type imageFinder struct {
 	groups  []group
-	images  []*Image // of each group
-	entries []entry
-	index   *index
-	masks   []uint32 // the differences to look up
+	images  []*Image      // of each group
+	entries []entry       // cell by cell, so that those of a cell are read in a row
+	starts  []uint32      // where each cell's begin, and the end
+	axes    [gridAxes]int // the frequencies
+	width   float64       // of a cell
+	cells   int           // along an axis
 	limits  Limits
 	degrees float64
 }
@@ -23,62 +33,117 @@ type entry struct {
 }
 
 const (
-	dBands    = 4
-	bandBits  = 64 / dBands
-	bandCount = 1 << bandBits
+	gridAxes = 4
+	maxCells = 24 // along an axis
 )
 
 func newImageFinder(groups []group, images []*Image, limits Limits) *imageFinder {
 	f := &imageFinder{groups: groups, images: images, limits: limits, degrees: limits.degrees()}
-	for i, m := range images {
-		f.entries = append(f.entries, entry{Bits: m.Bits, group: int32(i)})
-		for _, t := range m.Turned {
-			f.entries = append(f.entries, entry{t.Bits, int32(i), t.Turn})
-		}
-	}
-	for mask := range uint32(bandCount) {
-		if bits.OnesCount32(mask) <= limits.Images/dBands {
-			f.masks = append(f.masks, mask)
-		}
-	}
-	f.index = newIndex(dBands, bandCount, len(f.entries), func(band, i int) (uint32, bool) {
-		return f.entries[i].band(band), true
-	})
+	// The chord of the angle, and a little for rounding.
+	f.width = max(2*math.Sin(f.degrees*math.Pi/360)+1e-6, 2.0/maxCells)
+	f.cells = int(2/f.width) + 1
+	f.axes = widestAxes(images)
+	f.layOut(allEntries(images))
 	return f
 }
 
-func (b Bits) band(i int) uint32 { return uint32(b.D >> (i * bandBits) & (bandCount - 1)) }
+func allEntries(images []*Image) []entry {
+	var all []entry
+	for i, m := range images {
+		all = append(all, entry{Bits: m.Bits, group: int32(i)})
+		for _, t := range m.Turned {
+			all = append(all, entry{t.Bits, int32(i), t.Turn})
+		}
+	}
+	return all
+}
+
+// layOut puts the entries into their cells; those whose looks have no direction
+// are left out.
+func (f *imageFinder) layOut(all []entry) {
+	values := f.cells * f.cells * f.cells * f.cells
+	x := newIndex(1, values, len(all), func(_, i int) (uint32, bool) {
+		at, ok := f.cell(f.look(&all[i]))
+		return uint32(f.value(at)), ok
+	})
+	f.starts, f.entries = x.offsets[0], make([]entry, len(x.refs[0]))
+	for k, i := range x.refs[0] {
+		f.entries[k] = all[i]
+	}
+}
+
+// widestAxes are the frequencies that vary most.
+func widestAxes(images []*Image) (axes [gridAxes]int) {
+	var sums, squares [lookSize]float64
+	for _, m := range images {
+		for k, v := range m.Look {
+			sums[k] += float64(v)
+			squares[k] += float64(v) * float64(v)
+		}
+	}
+	var all [lookSize]int
+	for k := range all {
+		all[k] = k
+		squares[k] -= sums[k] * sums[k] / float64(max(1, len(images)))
+	}
+	slices.SortStableFunc(all[:], func(a, b int) int { return cmp.Compare(squares[b], squares[a]) })
+	copy(axes[:], all[:])
+	return axes
+}
+
+func (f *imageFinder) look(e *entry) Look { return f.images[e.group].Look.turned(e.turn) }
+
+// cell returns where a look lies in the grid; nowhere if it has no direction.
+func (f *imageFinder) cell(l Look) (at [gridAxes]int, ok bool) {
+	squares := 0
+	for _, v := range l {
+		squares += int(v) * int(v)
+	}
+	if squares == 0 {
+		return at, false
+	}
+	length := math.Sqrt(float64(squares))
+	for k, axis := range f.axes {
+		at[k] = min(f.cells-1, int((float64(l[axis])/length+1)/f.width))
+	}
+	return at, true
+}
+
+func (f *imageFinder) value(at [gridAxes]int) int {
+	return ((at[0]*f.cells+at[1])*f.cells+at[2])*f.cells + at[3]
+}
 
 // find compares the image as it is stored with every other as it may be seen,
 // and the other way round.
 func (f *imageFinder) find(u int32, emit func(match) bool) {
 	m := f.images[u]
-	if !f.near(u, m.Bits, 0, emit) {
+	if !f.near(entry{Bits: m.Bits, group: u}, emit) {
 		return
 	}
 	for _, t := range m.Turned {
-		if !f.near(u, t.Bits, t.Turn, emit) {
+		if !f.near(entry{t.Bits, u, t.Turn}, emit) {
 			return
 		}
 	}
 }
 
-// near finds what is near to the image turned.
-func (f *imageFinder) near(u int32, b Bits, turn Turn, emit func(match) bool) bool {
-	if dBands*len(f.masks) > len(f.entries) { // fewer images than values
-		for i := range f.entries {
-			if !f.try(u, b, turn, &f.entries[i], emit) {
-				return false
-			}
-		}
+// near finds what is near to one entry, in the cells around it.
+func (f *imageFinder) near(e entry, emit func(match) bool) bool {
+	look := f.look(&e)
+	at, ok := f.cell(look)
+	if !ok {
 		return true
 	}
-	for band := range dBands {
-		for _, mask := range f.masks {
-			for _, i := range f.index.list(band, b.band(band)^mask) {
-				if !f.try(u, b, turn, &f.entries[i], emit) {
-					return false
-				}
+	for neighbour := range 27 { // the last axis is one run of cells
+		beside := [gridAxes]int{at[0] + neighbour/9 - 1, at[1] + neighbour/3%3 - 1, at[2] + neighbour%3 - 1, 0}
+		if slices.ContainsFunc(beside[:3], func(c int) bool { return c < 0 || c >= f.cells }) {
+			continue
+		}
+		row := f.value(beside)
+		from, to := f.starts[row+max(0, at[3]-1)], f.starts[row+min(f.cells-1, at[3]+1)+1]
+		for i := from; i < to; i++ {
+			if !f.try(&e, look, &f.entries[i], emit) {
+				return false
 			}
 		}
 	}
@@ -86,18 +151,18 @@ func (f *imageFinder) near(u int32, b Bits, turn Turn, emit func(match) bool) bo
 }
 
 // try hands out an entry if it is near.
-func (f *imageFinder) try(u int32, b Bits, turn Turn, e *entry, emit func(match) bool) bool {
-	d, p := b.Distance(e.Bits)
-	if d > f.limits.Images || p > f.limits.pBits() || e.group == u || turn != 0 && e.turn != 0 || f.groups[u].inOne(&f.groups[e.group]) {
+func (f *imageFinder) try(a *entry, look Look, b *entry, emit func(match) bool) bool {
+	d, p := a.Distance(b.Bits)
+	if d > f.limits.Images || p > f.limits.pBits() || a.group == b.group || a.turn != 0 && b.turn != 0 || f.groups[a.group].inOne(&f.groups[b.group]) {
 		return true
 	}
-	angle := f.images[u].Look.turned(turn).Angle(f.images[e.group].Look.turned(e.turn))
+	angle := look.Angle(f.look(b))
 	if angle > f.degrees {
 		return true
 	}
 	return emit(match{
-		group: e.group,
+		group: b.group,
 		far:   float64(d+p) + angle/180,
-		pair:  Pair{D: d, P: p, Angle: angle, Turn: turn | e.turn},
+		pair:  Pair{D: d, P: p, Angle: angle, Turn: a.turn | b.turn},
 	})
 }

@@ -95,7 +95,7 @@ func webpOf(img *image.NRGBA) []byte {
 	w.write(0, 1)     // of one symbol,
 	w.write(1, 1)     // of eight bits:
 	w.write(255, 8)   // opaque
-	w.write(1|0|0, 4) // distance: a simple code of one symbol, 0
+	w.write(1, 4)     // distance: a simple code of one symbol, 0
 	for y := range b.Dy() {
 		for x := range b.Dx() {
 			c := img.NRGBAAt(x, y)

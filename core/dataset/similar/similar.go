@@ -36,11 +36,10 @@
 //
 // # Search
 //
-// The search is exact: all pairs within the limits are found. It rests on the
-// pigeonhole principle: where few places of a hash differ, one of its parts
-// differs in very few or in none (Norouzi, Punjani, Fleet: Fast Search in
-// Hamming Space with Multi-Index Hashing, 2012). What has the same hashes is
-// searched for once.
+// The search is exact: all pairs within the limits are found. Images are looked
+// for in a grid over the looks, as wide as their angle may be; texts in bands of
+// their signatures, of which there are more than places that may differ, so
+// that one at least is equal. What has the same hashes is searched for once.
 package similar
 
 import (
