@@ -49,6 +49,8 @@ var rows = []row{
 	{pkg: "core/dataset/datasettest", may: []string{"objects", "objects/objecttest", "objects/prolly", "core/dataset"}, help: true},
 	{pkg: "core/dataset/label", may: []string{"objects", "core/dataset", "core/dataset/table", "core/internal/yaml"}},
 	{pkg: "core/dataset/table", may: []string{"objects", "core/dataset"}},
+	{pkg: "core/dataset/facts", may: []string{"objects", "objects/vfs", "core/dataset"}},
+	{pkg: "core/dataset/similar", may: []string{"objects", "core/dataset"}},
 	{pkg: "core/gitpair", may: []string{"objects", "objects/vfs"}},
 	{pkg: "core/history", may: []string{"objects"}},
 	{pkg: "core/revision", may: []string{"objects", "refs", "core/history"}},
@@ -89,6 +91,7 @@ var owners = []owner{
 	{module: "github.com/klauspost/compress", may: []string{"objects/pack", "core/dataset/table", "cmd/mlvc-bench"}},
 	{module: "github.com/parquet-go/parquet-go", may: []string{"core/dataset/table"}},
 	{module: "golang.org/x/sys", may: []string{"objects/vfs", "objects/kv/badgerkv", "objects/pack", "core/...", "cmd/mlvc-bench"}},
+	{module: "golang.org/x/image", may: []string{"core/dataset/similar"}},
 	{module: "golang.org/x/sync", may: []string{"objects/...", "refs", "remote/...", "core/...", "cmd/..."}},
 
 	// For tests alone.
