@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -232,9 +233,7 @@ func rot(t *testing.T, b bucket.Bucket, n int) string {
 	for i := range n {
 		text[len(text)/2+i] ^= 0x55
 	}
-	if err := errors.Join(b.Delete(t.Context(), largest.Key), b.PutIfAbsent(t.Context(), largest.Key, bytes.NewReader(text), int64(len(text)))); err != nil {
-		t.Fatal(err)
-	}
+	bucketReplace(t, b, largest.Key, text)
 	return largest.Key
 }
 
@@ -293,38 +292,50 @@ func repair(d *data, b, other bucket.Bucket) (core.BackupRepaired, error) {
 // What another destination has takes the place of what is damaged only if it is
 // sound itself.
 func TestBackupRepairFromAnother(t *testing.T) {
-	for _, suffix := range []string{".manifest", ".idx", ".parity"} {
+	for _, suffixes := range [][]string{{".manifest", ".copy"}, {".idx"}, {".parity"}} {
+		of := func(key string) bool {
+			return slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(key, s) })
+		}
 		place, copied, broken := buckettest.Memory(), buckettest.Memory(), buckettest.Memory()
 		d := backupStart(t, place)
-		var keys []string
-		for info, err := range place.List(t.Context(), "") {
+		damaged := 0
+		for info, err := range place.List(t.Context(), "sets/") {
 			d.must(err)
 			text := bucketRead(t, place, info.Key)
 			d.must(copied.PutIfAbsent(t.Context(), info.Key, bytes.NewReader(text), int64(len(text))))
-			if strings.HasSuffix(info.Key, suffix) {
-				keys = append(keys, info.Key)
+			if of(info.Key) {
+				damaged++
 				clear(text)
+				bucketReplace(t, place, info.Key, text)
 			}
 			d.must(broken.PutIfAbsent(t.Context(), info.Key, bytes.NewReader(text), int64(len(text))))
-			if strings.HasSuffix(info.Key, suffix) {
-				d.must(place.Delete(t.Context(), info.Key))
-				d.must(place.PutIfAbsent(t.Context(), info.Key, bytes.NewReader(text), int64(len(text))))
-			}
 		}
-		if len(keys) == 0 {
-			t.Fatalf("no %s", suffix)
+		if damaged == 0 {
+			t.Fatalf("no %s", suffixes)
 		}
-		if suffix != ".parity" { // which is made anew of its pack
+		if suffixes[0] == ".manifest" { // else it is made anew of the packs
 			if res, err := repair(d, place, broken); err != nil || res.Healed > 0 || res.Left == 0 {
-				t.Errorf("%s, from what is damaged too: %+v, %v", suffix, res, err)
+				t.Errorf("%s, from what is damaged too: %+v, %v", suffixes, res, err)
 			}
 		}
 		if res, err := repair(d, place, copied); err != nil || res.Healed == 0 || res.Left > 0 {
-			t.Errorf("%s: %+v, %v", suffix, res, err)
+			t.Errorf("%s: %+v, %v", suffixes, res, err)
 		}
 		if found := backupDamage(t, d.env, place); len(found) > 0 {
-			t.Errorf("%s: %+v", suffix, found)
+			t.Errorf("%s: %+v", suffixes, found)
 		}
+	}
+}
+
+// bucketReplace puts other bytes in the place of an object; nil: it is lost.
+func bucketReplace(t *testing.T, b bucket.Bucket, key string, text []byte) {
+	t.Helper()
+	err := b.Delete(t.Context(), key)
+	if err == nil && text != nil {
+		err = b.PutIfAbsent(t.Context(), key, bytes.NewReader(text), int64(len(text)))
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
