@@ -112,8 +112,8 @@ func (b *Backups) healStored(ctx context.Context, key string, id objects.ID) (st
 		if err := f.Truncate(code.Covers()); err != nil {
 			return err
 		}
-		if err := salvage(ctx, b.raw, key, code.Covers(), &seekWriter{f}); err != nil {
-			return err
+		if err := salvage(ctx, b.raw, key, code.Covers(), &seekWriter{f}); err != nil && !errors.Is(err, bucket.ErrNotExist) {
+			return err // of a lost pack all is damaged, which parity can heal if it is small, or if there is much of it
 		}
 		report, err := code.Heal(ctx, f, code.Covers(), f)
 		h.Bytes = report.DamagedBytes()
