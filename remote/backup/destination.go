@@ -52,6 +52,7 @@ type Destination struct {
 	list      List
 	version   bucket.Version
 	recovered error // why the list was made of other objects; nil: it was read
+	large     bool  // what lies there has more bytes than a list, and cannot be swapped
 }
 
 // EncryptedError is for a destination that cannot be read without a key.
@@ -151,11 +152,13 @@ func (d *Destination) read(ctx context.Context) error {
 	if lost && d.version != "" {
 		return d.failed(listKey, errors.New("it was there and is gone"))
 	}
-	if err != nil && !lost {
+	if d.large = errors.Is(err, bucket.ErrTooLarge); d.large {
+		err = corrupt("%v", err)
+	} else if err != nil && !lost {
 		return d.failed(listKey, err)
 	}
 	var list List
-	if !lost {
+	if err == nil {
 		list, err = DecodeList(data)
 	}
 	if lost || errors.Is(err, objects.ErrCorrupt) {
@@ -211,6 +214,11 @@ func (d *Destination) Update(ctx context.Context, fn func(*List) error) error {
 		}
 		if err := d.writeCopy(ctx, data); err != nil {
 			return errors.Join(failed, err)
+		}
+		if d.large {
+			if err := d.raw.Delete(ctx, listKey); err != nil {
+				return errors.Join(failed, d.failed(listKey, err))
+			}
 		}
 		version, err := d.raw.Swap(ctx, listKey, d.version, data)
 		if err == nil {

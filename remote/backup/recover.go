@@ -38,6 +38,9 @@ func (d *Destination) writeCopy(ctx context.Context, data []byte) error {
 // readCopy reads the copy of the list.
 func (d *Destination) readCopy(ctx context.Context) (List, error) {
 	data, _, err := d.raw.Get(ctx, listCopyKey)
+	if errors.Is(err, bucket.ErrTooLarge) {
+		err = corrupt("%v", err)
+	}
 	if err != nil {
 		return List{}, d.failed(listCopyKey, err)
 	}
