@@ -214,6 +214,9 @@ func OpenBackups(ctx context.Context, env Env, place BackupPlace) (*Backups, err
 		return nil, errors.Join(b.failed(err), raw.Close())
 	}
 	b.recall()
+	if err := b.dest.Recovered(); err != nil {
+		env.Events.Warn(Warning{Code: "list_recovered", Message: firstDamage(err) + `: the list was made again of its copy and of the sets that are there; "mlvc backup repair" puts it right`})
+	}
 	return b, nil
 }
 

@@ -31,15 +31,26 @@ type BackupHealed struct {
 // that parity can heal, for this process only, and calls work again. What was
 // healed is a warning and returned; what was not is for work to meet again.
 func (b *Backups) healing(ctx context.Context, chain *backup.Chain, work func(again bool) error) ([]BackupHealed, error) {
+	healed := b.rebuilt(chain)
 	err := work(false)
 	if err == nil || !isDamage(err) || isKeyDamage(err) || ctx.Err() != nil {
-		return nil, err
+		return healed, err
 	}
-	healed, herr := b.healChain(ctx, chain)
-	if herr != nil {
+	packs, herr := b.healChain(ctx, chain)
+	if healed = append(healed, packs...); herr != nil {
 		return healed, errors.Join(err, herr)
 	}
 	return healed, work(true)
+}
+
+// rebuilt says which indexes of a chain were made again of its packs.
+func (b *Backups) rebuilt(chain *backup.Chain) []BackupHealed {
+	var healed []BackupHealed
+	for _, key := range chain.Rebuilt {
+		healed = append(healed, BackupHealed{Label: labelOfKey(key), Key: key, From: "its packs"})
+		b.env.Events.Warn(Warning{Code: "healed", Message: key + ` is damaged, and was made again of its packs. "mlvc backup repair" heals it at the destination`})
+	}
+	return healed
 }
 
 // healChain heals the damaged packs of a chain for this process.
@@ -101,8 +112,8 @@ func (b *Backups) healStored(ctx context.Context, key string, id objects.ID) (st
 		if err := f.Truncate(code.Covers()); err != nil {
 			return err
 		}
-		if err := salvage(ctx, b.raw, key, code.Covers(), &seekWriter{f}); err != nil {
-			return err
+		if err := salvage(ctx, b.raw, key, code.Covers(), &seekWriter{f}); err != nil && !errors.Is(err, bucket.ErrNotExist) {
+			return err // of a lost pack all is damaged, which parity can heal if it is small, or if there is much of it
 		}
 		report, err := code.Heal(ctx, f, code.Covers(), f)
 		h.Bytes = report.DamagedBytes()

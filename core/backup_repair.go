@@ -34,17 +34,18 @@ type BackupRepairEach struct {
 
 // Repair reads everything at a destination, and puts what is damaged right: a
 // key file of an encrypted one by its copy, or from another destination that is a
-// copy of this; a pack by its parity, or from another
-// destination (or nil) that has it; parity by its pack; any other object from the
-// other destination. What was healed was verified before it took the
+// copy of this; the list of sets by its copy, or by the manifests; a manifest by
+// its copy; an index by what the packs say; a pack by its parity; parity by its
+// pack; and what cannot be healed so from another
+// destination (or nil) that has it. What was healed was verified before it took the
 // place of what is damaged, and lies beside it until it has: interrupted anywhere, the next repair goes on.
 func (b *Backups) Repair(ctx context.Context, other *Backups, each BackupRepairEach) (res BackupRepaired, err error) {
 	started := b.env.Now()
 	res.URL = b.url
-	if len(b.dest.List().Sets) == 0 {
-		return res, &NoSetsError{URL: b.url}
-	}
 	r := &repairing{Backups: b, other: other, each: each, res: &res}
+	if err := r.recoverList(ctx); err != nil {
+		return res, b.failed(err)
+	}
 	if err := r.run(ctx); err != nil {
 		return res, b.failed(err)
 	}
@@ -133,10 +134,34 @@ func (r *repairing) healKeys(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// recoverList makes the list again where it is lost without a trace, if there
+// are sets.
+func (r *repairing) recoverList(ctx context.Context) error {
+	if len(r.dest.List().Sets) > 0 {
+		return nil
+	}
+	if err := r.dest.Recover(ctx); err != nil {
+		return err
+	}
+	if len(r.dest.List().Sets) == 0 {
+		return &NoSetsError{URL: r.url}
+	}
+	r.res.Damaged, r.res.Healed = r.res.Damaged+1, r.res.Healed+1
+	return r.each.Healed(BackupHealed{Key: "backup", From: "the manifests"})
+}
+
 // repair puts one object right, if it can be.
 func (r *repairing) repair(ctx context.Context, d backup.Damage) error {
 	if d.Key == "" {
 		return nil
+	}
+	done, ok, failed := r.dest.Heal(ctx, d)
+	if ok && failed == nil {
+		r.res.Healed++
+		return r.each.Healed(BackupHealed{Label: string(d.Label), Key: d.Key, Bytes: done.Bytes, From: done.From})
+	}
+	if failed != nil && !isDamage(failed) {
+		return failed
 	}
 	file, h, err := r.whole(ctx, d)
 	if ctx.Err() != nil {

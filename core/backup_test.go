@@ -7,13 +7,16 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mlvc/mlvc/core"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
 	"github.com/mlvc/mlvc/objects/vfs/faultfs"
+	"github.com/mlvc/mlvc/remote/backup"
 	"github.com/mlvc/mlvc/remote/bucket"
 	"github.com/mlvc/mlvc/remote/bucket/buckettest"
 )
@@ -232,9 +235,7 @@ func rot(t *testing.T, b bucket.Bucket, n int) string {
 	for i := range n {
 		text[len(text)/2+i] ^= 0x55
 	}
-	if err := errors.Join(b.Delete(t.Context(), largest.Key), b.PutIfAbsent(t.Context(), largest.Key, bytes.NewReader(text), int64(len(text)))); err != nil {
-		t.Fatal(err)
-	}
+	bucketReplace(t, b, largest.Key, text)
 	return largest.Key
 }
 
@@ -293,38 +294,50 @@ func repair(d *data, b, other bucket.Bucket) (core.BackupRepaired, error) {
 // What another destination has takes the place of what is damaged only if it is
 // sound itself.
 func TestBackupRepairFromAnother(t *testing.T) {
-	for _, suffix := range []string{".manifest", ".idx", ".parity"} {
+	for _, suffixes := range [][]string{{".manifest", ".copy"}, {".idx"}, {".parity"}} {
+		of := func(key string) bool {
+			return slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(key, s) })
+		}
 		place, copied, broken := buckettest.Memory(), buckettest.Memory(), buckettest.Memory()
 		d := backupStart(t, place)
-		var keys []string
-		for info, err := range place.List(t.Context(), "") {
+		damaged := 0
+		for info, err := range place.List(t.Context(), "sets/") {
 			d.must(err)
 			text := bucketRead(t, place, info.Key)
 			d.must(copied.PutIfAbsent(t.Context(), info.Key, bytes.NewReader(text), int64(len(text))))
-			if strings.HasSuffix(info.Key, suffix) {
-				keys = append(keys, info.Key)
+			if of(info.Key) {
+				damaged++
 				clear(text)
+				bucketReplace(t, place, info.Key, text)
 			}
 			d.must(broken.PutIfAbsent(t.Context(), info.Key, bytes.NewReader(text), int64(len(text))))
-			if strings.HasSuffix(info.Key, suffix) {
-				d.must(place.Delete(t.Context(), info.Key))
-				d.must(place.PutIfAbsent(t.Context(), info.Key, bytes.NewReader(text), int64(len(text))))
-			}
 		}
-		if len(keys) == 0 {
-			t.Fatalf("no %s", suffix)
+		if damaged == 0 {
+			t.Fatalf("no %s", suffixes)
 		}
-		if suffix != ".parity" { // which is made anew of its pack
+		if suffixes[0] == ".manifest" { // else it is made anew of the packs
 			if res, err := repair(d, place, broken); err != nil || res.Healed > 0 || res.Left == 0 {
-				t.Errorf("%s, from what is damaged too: %+v, %v", suffix, res, err)
+				t.Errorf("%s, from what is damaged too: %+v, %v", suffixes, res, err)
 			}
 		}
 		if res, err := repair(d, place, copied); err != nil || res.Healed == 0 || res.Left > 0 {
-			t.Errorf("%s: %+v, %v", suffix, res, err)
+			t.Errorf("%s: %+v, %v", suffixes, res, err)
 		}
 		if found := backupDamage(t, d.env, place); len(found) > 0 {
-			t.Errorf("%s: %+v", suffix, found)
+			t.Errorf("%s: %+v", suffixes, found)
 		}
+	}
+}
+
+// bucketReplace puts other bytes in the place of an object; nil: it is lost.
+func bucketReplace(t *testing.T, b bucket.Bucket, key string, text []byte) {
+	t.Helper()
+	err := b.Delete(t.Context(), key)
+	if err == nil && text != nil {
+		err = b.PutIfAbsent(t.Context(), key, bytes.NewReader(text), int64(len(text)))
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -339,4 +352,180 @@ func bucketRead(t *testing.T, b bucket.Bucket, key string) []byte {
 		t.Fatal(err)
 	}
 	return text
+}
+
+// sameSets fails unless every set of a place is whole, as a machine that has
+// nothing else sees it, and there are so many.
+func sameSets(t *testing.T, d *data, b bucket.Bucket, about string, atLeast int) {
+	t.Helper()
+	if found := backupDamage(t, d.env, b); len(found) > 0 {
+		t.Errorf("%s: %+v", about, found)
+	}
+	sets, err := backups(t, d.env, b, func(at *core.Backups) ([]core.BackupSet, error) { return at.List(), nil })
+	if err != nil || len(sets) < atLeast {
+		t.Errorf("%s: %d sets, want %d: %v", about, len(sets), atLeast, err)
+	}
+	for _, s := range sets {
+		to := filepath.Join(fastDir(t), "to")
+		_, err := backups(t, d.env, b, func(at *core.Backups) (core.BackupRestoreResult, error) {
+			return at.Restore(t.Context(), core.BackupRestoreOptions{What: s.Label, To: to})
+		})
+		if err != nil {
+			t.Errorf("%s: %s: %v", about, s.Label, err)
+		}
+	}
+}
+
+// An expiry of which any one operation at the place fails leaves whole sets, and
+// the next one ends it.
+func TestBackupExpireFaults(t *testing.T) {
+	shareFaults(t, func(t *testing.T, plan buckettest.Plan) bool {
+		place := buckettest.Memory()
+		d := backupStart(t, place)
+		grace := time.Duration(0)
+		_, err := backupCreate(d, place, core.BackupCreateOptions{Kind: objects.Full})
+		d.must(err)
+		if found := backupDamage(t, d.env, place); len(found) > 0 {
+			t.Fatalf("%+v", found)
+		}
+		expire := func(b bucket.Bucket) (core.BackupExpired, error) {
+			return backups(t, d.env, b, func(at *core.Backups) (core.BackupExpired, error) {
+				opt := core.BackupExpireOptions{Policy: backup.Policy{KeepFull: 1}, Grace: &grace}
+				return at.Expire(t.Context(), opt, core.BackupConfig{}, func(core.BackupDecision) error { return nil })
+			})
+		}
+		if res, err := expire(place); err != nil || res.Marked != 1 {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		faulty := buckettest.NewFaulty(place, plan)
+		if _, err := expire(faulty); err != nil && !errors.Is(err, buckettest.ErrFault) {
+			t.Fatalf("%s: %v", faulty.Failed(), err)
+		}
+		sameSets(t, d, place, faulty.Failed(), 1)
+		if res, err := expire(place); err != nil || res.Kept != 1 || res.Marked+res.Waiting != 0 {
+			t.Errorf("%s: %+v, %v", faulty.Failed(), res, err)
+		}
+		return faulty.Failed() != ""
+	})
+}
+
+// A drill or a restore of which any one operation at the place fails says so,
+// harms nothing there and here, and the same call then ends well.
+func TestBackupRestoreFaults(t *testing.T) {
+	place := buckettest.Memory()
+	d := backupStart(t, place)
+	_, err := backupCreate(d, place, core.BackupCreateOptions{Kind: core.KindAuto})
+	d.must(err)
+	env := d.env // its clock is not for several at once
+	shareFaults(t, func(t *testing.T, plan buckettest.Plan) bool {
+		env := env
+		env.Now = func() time.Time { return time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC) }
+		to, scratch := filepath.Join(fastDir(t), "to"), fastDir(t)
+		restore := func(at *core.Backups) (core.BackupRestoreResult, error) {
+			return at.Restore(t.Context(), core.BackupRestoreOptions{To: to})
+		}
+		drill := func(at *core.Backups) (core.BackupDrill, error) {
+			return at.Drill(t.Context(), core.BackupDrillOptions{Percent: 100, Scratch: scratch})
+		}
+		place := bucketCopy(t, place)
+		faulty := buckettest.NewFaulty(place, plan)
+		if _, err := backups(t, env, faulty, restore); err != nil {
+			if !errors.Is(err, buckettest.ErrFault) {
+				t.Fatalf("%s: %v", faulty.Failed(), err)
+			}
+			_, err = backups(t, env, place, restore)
+			if err != nil {
+				t.Fatalf("%s: %v", faulty.Failed(), err)
+			}
+		}
+		if got := read(t, to); fmt.Sprint(got) != fmt.Sprint(treeB) {
+			t.Errorf("%s: %v", faulty.Failed(), got)
+		}
+		shaky := buckettest.NewFaulty(place, plan)
+		res, err := backups(t, env, shaky, drill)
+		if err != nil && !errors.Is(err, buckettest.ErrFault) || err == nil && !res.OK {
+			t.Fatalf("%s: %+v, %v", shaky.Failed(), res, err)
+		}
+		if left, err := os.ReadDir(scratch); err != nil || len(left) > 0 {
+			t.Errorf("%s: the drill has left %v, %v", shaky.Failed(), left, err)
+		}
+		if res, err := backups(t, env, place, drill); err != nil || !res.OK {
+			t.Errorf("%s: %+v, %v", shaky.Failed(), res, err)
+		}
+		return faulty.Failed() != "" || shaky.Failed() != ""
+	})
+}
+
+// The list, a manifest or an index that is damaged is put right by a repair that
+// may die anywhere, and by the next.
+func TestBackupRepairRecordsFaults(t *testing.T) {
+	for _, suffix := range []string{"backup", "backup.copy", ".manifest", ".copy", ".idx"} {
+		place := buckettest.Memory()
+		d := backupStart(t, place)
+		for info, err := range place.List(t.Context(), "") {
+			if d.must(err); !strings.HasSuffix(info.Key, suffix) || suffix == ".copy" && info.Key == "backup.copy" {
+				continue
+			}
+			text := bucketRead(t, place, info.Key)
+			text[len(text)/2] ^= 1
+			d.must(place.Delete(t.Context(), info.Key))
+			if strings.Contains(info.Key, "/") {
+				d.must(place.PutIfAbsent(t.Context(), info.Key, bytes.NewReader(text), info.Size))
+			} else {
+				_, err := place.Swap(t.Context(), info.Key, "", text)
+				d.must(err)
+			}
+		}
+		env := d.env
+		first, step := stride(7)
+		for at := first; ; at += step {
+			d := &data{t: t, root: d.root, env: env}
+			b := bucketCopy(t, place)
+			faulty := buckettest.NewFaulty(b, buckettest.Plan{At: at, Kind: buckettest.Kind(at % 3), Bytes: 20, Sticky: at%2 == 0})
+			if _, err := repair(d, faulty, b); err != nil && !errors.Is(err, buckettest.ErrFault) {
+				t.Fatalf("%s, %s: %v", suffix, faulty.Failed(), err)
+			}
+			if res, err := repair(d, b, b); err != nil || res.Left != 0 {
+				t.Errorf("%s, %s: %+v, %v", suffix, faulty.Failed(), res, err)
+			}
+			sameSets(t, d, b, suffix+", "+faulty.Failed(), 1)
+			if faulty.Failed() == "" || t.Failed() {
+				break
+			}
+		}
+	}
+}
+
+// Where the list and its copy are lost, a repair makes it of the sets; a place with
+// nothing at all has no sets.
+func TestBackupListLost(t *testing.T) {
+	place := buckettest.Memory()
+	d := backupStart(t, place)
+	_, err := backupCreate(d, place, core.BackupCreateOptions{Kind: core.KindAuto})
+	d.must(err)
+	d.must(place.Delete(t.Context(), "backup"))
+	half := bucketCopy(t, place)
+	if found := backupDamage(t, d.env, half); len(found) != 1 || found[0].Key != "backup" {
+		t.Errorf("without the list: %+v", found)
+	}
+	sameSets(t, d, half, "without the list", 2) // verify has noted what it found, in a new one
+	d.must(place.Delete(t.Context(), "backup.copy"))
+	none := func(err error) bool { _, ok := errors.AsType[*core.NoSetsError](err); return ok }
+	restore := func(at *core.Backups) (core.BackupRestoreResult, error) {
+		return at.Restore(t.Context(), core.BackupRestoreOptions{To: filepath.Join(fastDir(t), "to")})
+	}
+	if _, err := backups(t, d.env, place, restore); !none(err) {
+		t.Errorf("without list and copy: %v", err)
+	}
+	if res, err := repair(d, place, place); err != nil || res.Healed != 1 || res.Left != 0 {
+		t.Errorf("%+v, %v", res, err)
+	}
+	sameSets(t, d, place, "after repair", 2)
+	again := &data{t: t, env: d.env, root: fastDir(t) + "/again"}
+	_, err = backupRepo(again, place)
+	d.must(err)
+	again.want(treeB)
+	if _, err := repair(d, buckettest.Memory(), place); !none(err) {
+		t.Errorf("an empty place: %v", err)
+	}
 }

@@ -2,7 +2,9 @@ package backup
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mlvc/mlvc/remote"
 	"github.com/mlvc/mlvc/remote/bucket"
@@ -14,6 +16,9 @@ type Chain struct {
 	*remote.Shelf
 	// Manifests are those of the sets, the full first, that of the set last.
 	Manifests []Manifest
+	// Rebuilt are keys of damaged index segments that were made again, here
+	// alone, of what the packs say.
+	Rebuilt []string
 }
 
 var _ remote.Endpoint = (*Chain)(nil)
@@ -21,7 +26,8 @@ var _ remote.Endpoint = (*Chain)(nil)
 // Manifest returns that of the set itself.
 func (c *Chain) Manifest() Manifest { return c.Manifests[len(c.Manifests)-1] }
 
-// Chain opens a set. Manifests and index segments are verified. It fails with a
+// Chain opens a set. Manifests and index segments are verified, and what of them is
+// damaged is read from a copy, or made again of the packs. It fails with a
 // *NoSetError, and with a *remote.DepotError that names what is damaged or
 // missing. The caller closes the chain.
 func (d *Destination) Chain(ctx context.Context, label Label) (*Chain, error) {
@@ -33,11 +39,43 @@ func (d *Destination) Chain(ctx context.Context, label Label) (*Chain, error) {
 	if err != nil {
 		return nil, fmt.Errorf("backup set %s: %w", label, err)
 	}
-	shelf, err := d.openShelf(ctx, manifests, "")
+	shelf, rebuilt, err := d.openRebuilt(ctx, manifests)
 	if err != nil {
 		return nil, fmt.Errorf("backup set %s: %w", label, err)
 	}
-	return &Chain{Shelf: shelf, Manifests: manifests}, nil
+	return &Chain{Shelf: shelf, Manifests: manifests, Rebuilt: rebuilt}, nil
+}
+
+// openRebuilt opens the packs of sets, and makes index segments that are damaged
+// again, in the cache. It returns the keys of these.
+func (d *Destination) openRebuilt(ctx context.Context, manifests []Manifest) (shelf *remote.Shelf, rebuilt []string, err error) {
+	for {
+		if shelf, err = d.openShelf(ctx, manifests, ""); err == nil || !isDamage(err) {
+			return shelf, rebuilt, err
+		}
+		at, ok := errors.AsType[*remote.DepotError](err)
+		i := slices.IndexFunc(manifests, func(m Manifest) bool {
+			x, has := m.index()
+			return ok && has && x.Key() == at.Key
+		})
+		if i < 0 || slices.Contains(rebuilt, at.Key) {
+			return nil, rebuilt, err
+		}
+		if _, rerr := d.rebuildIndex(ctx, manifests[i]); rerr != nil {
+			return nil, rebuilt, errors.Join(err, rerr)
+		}
+		rebuilt = append(rebuilt, at.Key)
+	}
+}
+
+// rebuildIndex makes the index of a set again, in the cache, of what its packs
+// say, and returns that file.
+func (d *Destination) rebuildIndex(ctx context.Context, m Manifest) (string, error) {
+	x, ok := m.index()
+	if !ok {
+		return "", corrupt("set %s has no index", m.Label)
+	}
+	return remote.RebuildIndex(ctx, d.bucket, d.shelf(""), x, m.Commit)
 }
 
 // Manifest reads the manifest of a set.
@@ -49,16 +87,16 @@ func (d *Destination) Manifest(ctx context.Context, label Label) (Manifest, erro
 	return d.manifest(ctx, s.Label, s.Manifest)
 }
 
-// CheckRecord verifies what lies in b under the key of the manifest or of the
-// index of a set, as if b were the destination's bucket.
+// CheckRecord verifies what lies in b under the key of the manifest, of its copy
+// or of the index of a set, as if b were the destination's bucket.
 func (d *Destination) CheckRecord(ctx context.Context, b bucket.Bucket, label Label, key string) error {
 	s, ok := d.List().Find(label)
 	if !ok {
 		return &NoSetError{d.String(), label}
 	}
-	if key == label.manifestKey(s.Manifest) {
+	if key == label.manifestKey(s.Manifest) || key == label.copyKey(s.Manifest) {
 		at := &Destination{raw: d.raw, bucket: b, opt: d.opt}
-		_, _, err := at.readManifest(ctx, label, s.Manifest)
+		_, _, err := at.readManifestAt(ctx, key, label, s.Manifest)
 		return err
 	}
 	m, err := d.manifest(ctx, label, s.Manifest)

@@ -185,7 +185,7 @@ func (d *Destination) needs(ctx context.Context, set Set) (func(key string) bool
 	if err != nil {
 		return nil, err
 	}
-	want := map[string]bool{set.Label.manifestKey(set.Manifest): true}
+	want := map[string]bool{set.Label.manifestKey(set.Manifest): true, set.Label.copyKey(set.Manifest): true}
 	if x, ok := m.index(); ok {
 		want[x.Key()] = true
 	}

@@ -72,7 +72,7 @@ func (e *BaseGoneError) Error() string {
 // the commit itself, then those of the rest of history, then metadata. When it
 // returns nil the set is durable and listed.
 //
-//  1. Packs, each with its parity, then the index, then the manifest: all are
+//  1. Packs, each with its parity, then the index, then the manifest, twice: all are
 //     named by their bytes and seen by nobody.
 //  2. The list, by compare-and-swap. Before it the set does not exist; after
 //     it the set is whole.
@@ -350,17 +350,20 @@ func (m *memory) WriteAt(p []byte, offset int64) (int, error) {
 	return copy(m.bytes[offset:], p), nil
 }
 
-// putManifest stores a manifest, and returns what the list says of the set.
+// putManifest stores a manifest, its copy first, and returns what the list says
+// of the set.
 func (d *Destination) putManifest(ctx context.Context, m Manifest) (Set, error) {
 	data, id, err := EncodeManifest(m)
 	if err != nil {
 		return Set{}, err
 	}
-	if err := d.put(ctx, m.Label.manifestKey(id), data); err != nil {
-		return Set{}, err
+	for _, key := range []string{m.Label.copyKey(id), m.Label.manifestKey(id)} {
+		if err := d.put(ctx, key, data); err != nil {
+			return Set{}, err
+		}
 	}
 	d.keepManifest(id, data)
-	return Set{Label: m.Label, Base: m.Base(), Manifest: id, Commit: m.Commit, Bytes: int64(len(data))}, nil
+	return Set{Label: m.Label, Base: m.Base(), Manifest: id, Commit: m.Commit, Bytes: 2 * int64(len(data))}, nil
 }
 
 // put makes an object that is named by its bytes: one that is there has them.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
 	"github.com/mlvc/mlvc/remote"
 	"github.com/mlvc/mlvc/remote/bucket"
@@ -47,9 +48,11 @@ type Destination struct {
 	bucket bucket.Bucket // of everything else
 	opt    Options
 
-	mu      sync.Mutex
-	list    List
-	version bucket.Version
+	mu        sync.Mutex
+	list      List
+	version   bucket.Version
+	recovered error // why the list was made of other objects; nil: it was read
+	large     bool  // what lies there has more bytes than a list, and cannot be swapped
 }
 
 // EncryptedError is for a destination that cannot be read without a key.
@@ -72,9 +75,11 @@ type NoSetError struct {
 
 func (e *NoSetError) Error() string { return fmt.Sprintf("%s has no backup set %s", e.URL, e.Label) }
 
-// Open reads the list of a destination: one request. A bucket without a list is
-// a destination without sets. It fails with a *remote.DepotError for a list
-// that is damaged, with one that wraps objects.ErrNewer for a later version,
+// Open reads the list of a destination: one request. A bucket without a list
+// and its copy is a destination without sets. A list that is damaged or lost is
+// made again of its copy and of the manifests, if it can be, and Recovered says
+// so: what next changes the list puts it right. Else it fails with a
+// *remote.DepotError, with one that wraps objects.ErrNewer for a later version,
 // and with an *EncryptedError. The bucket stays the caller's to close.
 func Open(ctx context.Context, b bucket.Bucket, opt Options) (*Destination, error) {
 	d := &Destination{raw: b, bucket: b, opt: opt}
@@ -89,16 +94,23 @@ func Open(ctx context.Context, b bucket.Bucket, opt Options) (*Destination, erro
 	if list.Repository == "" {
 		crypt = opt.Crypt
 	}
-	if len(crypt) == 0 {
-		return d, nil
+	d.bucket, err = d.wrapped(crypt)
+	return d, err
+}
+
+// wrapped returns the bucket of everything but the list.
+func (d *Destination) wrapped(crypt []byte) (bucket.Bucket, error) {
+	switch {
+	case len(crypt) == 0 || d.bucket != d.raw:
+		return d.bucket, nil
+	case d.opt.Wrap == nil:
+		return nil, &EncryptedError{d.String()}
 	}
-	if opt.Wrap == nil {
-		return nil, &EncryptedError{b.String()}
+	b, err := d.opt.Wrap(crypt, d.raw)
+	if err != nil {
+		return nil, fmt.Errorf("backups at %s: %w", d, err)
 	}
-	if d.bucket, err = opt.Wrap(crypt, b); err != nil {
-		return nil, fmt.Errorf("backups at %s: %w", b, err)
-	}
-	return d, nil
+	return b, nil
 }
 
 // String returns the URL.
@@ -125,27 +137,45 @@ func (d *Destination) Reload(ctx context.Context) (List, error) {
 	return d.list.clone(), nil
 }
 
+// Recovered returns what is wrong with the list, if it could not be read and was
+// made again of other objects.
+func (d *Destination) Recovered() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.recovered
+}
+
 // read is called with d.mu held.
 func (d *Destination) read(ctx context.Context) error {
 	data, version, err := d.raw.Get(ctx, listKey)
-	if errors.Is(err, bucket.ErrNotExist) {
-		if d.version != "" {
-			return d.failed(listKey, errors.New("it was there and is gone"))
-		}
-		d.list, d.version = List{}, ""
-		return nil
+	lost := errors.Is(err, bucket.ErrNotExist)
+	if lost && d.version != "" {
+		return d.failed(listKey, errors.New("it was there and is gone"))
 	}
-	if err != nil {
+	if d.large = errors.Is(err, bucket.ErrTooLarge); d.large {
+		err = corrupt("%v", err)
+	} else if err != nil && !lost {
 		return d.failed(listKey, err)
 	}
-	list, err := DecodeList(data)
+	var list List
+	if err == nil {
+		list, err = DecodeList(data)
+	}
+	if lost || errors.Is(err, objects.ErrCorrupt) {
+		return d.readWithout(ctx, err, version)
+	}
+	return d.take(list, version, err)
+}
+
+// take takes a list that was read; d.mu is held.
+func (d *Destination) take(list List, version bucket.Version, err error) error {
 	if err == nil && d.list.Repository != "" && list.Repository != d.list.Repository {
 		err = &ForeignError{d.String(), list.Repository, d.list.Repository}
 	}
 	if err != nil {
 		return d.failed(listKey, err)
 	}
-	d.list, d.version = list, version
+	d.list, d.version, d.recovered = list, version, nil
 	return nil
 }
 
@@ -174,7 +204,7 @@ func (d *Destination) Update(ctx context.Context, fn func(*List) error) error {
 		if err != nil {
 			return errors.Join(failed, err)
 		}
-		if d.version != "" {
+		if d.version != "" && d.recovered == nil {
 			if was, err := EncodeList(old); err == nil && bytes.Equal(was, data) {
 				return nil // nothing to do, or done by the try before
 			}
@@ -182,9 +212,17 @@ func (d *Destination) Update(ctx context.Context, fn func(*List) error) error {
 		if failed != nil && !errors.Is(failed, bucket.ErrMoved) {
 			return failed
 		}
+		if err := d.writeCopy(ctx, data); err != nil {
+			return errors.Join(failed, err)
+		}
+		if d.large {
+			if err := d.raw.Delete(ctx, listKey); err != nil {
+				return errors.Join(failed, d.failed(listKey, err))
+			}
+		}
 		version, err := d.raw.Swap(ctx, listKey, d.version, data)
 		if err == nil {
-			d.list, d.version = next, version
+			d.list, d.version, d.recovered = next, version, nil
 			return nil
 		}
 		failed = d.failed(listKey, err)

@@ -157,10 +157,17 @@ func (d *Destination) remove(ctx context.Context, label Label) error {
 	return nil
 }
 
-// deletionOrder puts manifests first, then indexes, and the rest behind.
+// deletionOrder puts manifests and their copies first, then indexes, and the rest
+// behind.
 func deletionOrder(keys []string) []string {
 	rank := func(key string) int {
-		return 2 - strings.Count(key, recordSuffix)*2 - strings.Count(key, indexSuffix)
+		switch {
+		case strings.Contains(key, recordSuffix), strings.Contains(key, copySuffix):
+			return 0
+		case strings.Contains(key, indexSuffix):
+			return 1
+		}
+		return 2
 	}
 	keys = slices.Clone(keys)
 	slices.SortStableFunc(keys, func(a, b string) int { return rank(a) - rank(b) })

@@ -93,10 +93,14 @@ const (
 	paritySuffix = ".parity"
 	healedSuffix = ".healed" // behind a key: sound bytes that wait to take its place
 	recordSuffix = ".manifest"
+	copySuffix   = ".copy" // the manifest again
 	planSuffix   = ".plan"
 	claimName    = "begun"
 )
 
 func (l Label) manifestKey(id objects.ID) string { return l.folder() + id.String() + recordSuffix }
+
+// copyKey is where the second copy of a manifest lies.
+func (l Label) copyKey(id objects.ID) string { return l.folder() + id.String() + copySuffix }
 
 func (l Label) parityKey(pack objects.ID) string { return l.folder() + pack.String() + paritySuffix }

@@ -161,9 +161,20 @@ func (d *Destination) manifest(ctx context.Context, label Label, id objects.ID) 
 	return m, nil
 }
 
-// readManifest reads it from the destination.
+// readManifest reads it from the destination, and where it is damaged or lost
+// its copy.
 func (d *Destination) readManifest(ctx context.Context, label Label, id objects.ID) (Manifest, []byte, error) {
-	key := label.manifestKey(id)
+	m, data, err := d.readManifestAt(ctx, label.manifestKey(id), label, id)
+	if err != nil && isDamage(err) {
+		if m, data, cerr := d.readManifestAt(ctx, label.copyKey(id), label, id); cerr == nil {
+			return m, data, nil
+		}
+	}
+	return m, data, err
+}
+
+// readManifestAt reads one of the two.
+func (d *Destination) readManifestAt(ctx context.Context, key string, label Label, id objects.ID) (Manifest, []byte, error) {
 	r, err := d.bucket.GetRange(ctx, key, 0, -1)
 	if err != nil {
 		return Manifest{}, nil, d.failed(key, err)

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/pack"
 	"github.com/mlvc/mlvc/remote"
 	"github.com/mlvc/mlvc/remote/bucket"
 )
@@ -48,7 +50,9 @@ type Damage struct {
 	Lost  []LostObject
 	Paths []string
 	// Sets are those of the list that a restore of cannot be whole without it;
-	// none for parity, whose damage does not make a set a damaged one.
+	// none for parity, and for what has a sound copy or can be made again of
+	// what is sound: its damage does not make a set a damaged one. The list
+	// and its copy belong to no set, and have no Label.
 	Sets []Label
 }
 
@@ -68,8 +72,9 @@ type Verified struct {
 
 // Verify looks whether sets are whole, and names everything that is not:
 //
-//  1. Of each set the manifest and the index are read from the destination, and
-//     the packs and their parity are there, with their sizes.
+//  1. The list and its copy are read; of each set the manifest, its copy and the
+//     index, from the destination; and the packs and their parity are there,
+//     with their sizes.
 //  2. Packs are read and checked, every byte, as many as asked for.
 //  3. The tree of the set's commit is walked in its chain: every file's
 //     chunks are there. Where a base was walked, only what differs from it is.
@@ -92,6 +97,9 @@ func (d *Destination) Verify(ctx context.Context, opt VerifyOptions) (Verified, 
 	}
 	if v.opt.Workers < 1 {
 		v.opt.Workers = 2
+	}
+	if err := v.lists(ctx); err != nil {
+		return Verified{}, err
 	}
 	for _, s := range sets {
 		trusted := opt.TrustBases && s.whole() && !slices.Contains(opt.Labels, s.Label)
@@ -154,15 +162,22 @@ func (v *verifier) note(ctx context.Context) error {
 	})
 }
 
-// add reports damage of a set.
+// add reports damage that makes a set a damaged one.
 func (v *verifier) add(damage Damage) {
+	damage.Sets = []Label{damage.Label}
+	for _, s := range v.list.Dependents(damage.Label) {
+		damage.Sets = append(damage.Sets, s.Label)
+	}
+	v.report(damage)
+}
+
+// spare reports damage that a restore does without.
+func (v *verifier) spare(damage Damage) { v.report(damage) }
+
+func (v *verifier) report(damage Damage) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if !strings.HasSuffix(damage.Key, paritySuffix) {
-		damage.Sets = []Label{damage.Label}
-		for _, s := range v.list.Dependents(damage.Label) {
-			damage.Sets = append(damage.Sets, s.Label)
-		}
+	if len(damage.Sets) > 0 {
 		v.bad[damage.Label] = true
 	}
 	v.done.Damage = append(v.done.Damage, damage)
@@ -205,40 +220,107 @@ func (v *verifier) set(ctx context.Context, s Set, trusted bool) error {
 	return v.contents(ctx, s, damaged)
 }
 
-// manifest reads the manifest from the destination.
-func (v *verifier) manifest(ctx context.Context, s Set) (Manifest, bool, error) {
-	m, _, err := v.d.readManifest(ctx, s.Label, s.Manifest)
-	if err == nil {
-		var links []Link
-		for _, c := range v.list.Chain(s.Base) {
-			links = append(links, Link{c.Label, c.Manifest})
-		}
-		err = m.fits(s, links, v.list.Repository)
+// lists looks at the list and at its copy.
+func (v *verifier) lists(ctx context.Context) error {
+	if err := v.d.Recovered(); err != nil {
+		v.spare(Damage{Key: listKey, Err: err})
+	}
+	if v.list.Repository == "" {
+		return nil
+	}
+	known, err := v.d.readCopy(ctx)
+	if err == nil && (known.Repository != v.list.Repository || !bytes.Equal(known.Crypt, v.list.Crypt)) {
+		err = v.d.failed(listCopyKey, corrupt("it is that of another list"))
 	}
 	if err != nil && isDamage(err) {
-		v.add(Damage{Label: s.Label, Key: s.Label.manifestKey(s.Manifest), Err: err})
-		return m, false, nil
+		v.spare(Damage{Key: listCopyKey, Err: err})
+		err = nil
 	}
-	return m, err == nil, err
+	return err
+}
+
+// manifest reads the manifest from the destination, and its copy.
+func (v *verifier) manifest(ctx context.Context, s Set) (Manifest, bool, error) {
+	var links []Link
+	for _, c := range v.list.Chain(s.Base) {
+		links = append(links, Link{c.Label, c.Manifest})
+	}
+	var sound Manifest
+	var broken []Damage
+	for _, key := range []string{s.Label.manifestKey(s.Manifest), s.Label.copyKey(s.Manifest)} {
+		m, _, err := v.d.readManifestAt(ctx, key, s.Label, s.Manifest)
+		if err == nil {
+			err = m.fits(s, links, v.list.Repository)
+		}
+		switch {
+		case err == nil:
+			sound = m
+		case isDamage(err):
+			broken = append(broken, Damage{Label: s.Label, Key: key, Err: err})
+		default:
+			return Manifest{}, false, err
+		}
+	}
+	ok := len(broken) < 2
+	for _, damage := range broken {
+		if ok {
+			v.spare(damage)
+		} else {
+			v.add(damage)
+		}
+	}
+	return sound, ok, nil
 }
 
 // own opens the packs of the set alone. The index is read from the destination,
-// though the cache may have it.
+// though the cache may have it; one that is damaged is made again of the packs.
 func (v *verifier) own(ctx context.Context, s Set, m Manifest) (*remote.Shelf, bool, error) {
 	list := indexes([]Manifest{m})
-	var err error
 	for _, x := range list {
-		err = remote.CheckIndex(ctx, v.d.bucket, v.d.shelf(""), x)
+		err := remote.CheckIndex(ctx, v.d.bucket, v.d.shelf(""), x)
+		if err == nil {
+			continue
+		}
+		if !isDamage(err) {
+			return nil, false, err
+		}
+		damage := Damage{Label: s.Label, Key: x.Key(), Err: err}
+		if _, err := v.d.rebuildIndex(ctx, m); err != nil {
+			if !isDamage(err) {
+				return nil, false, err
+			}
+			v.add(damage)
+			return nil, false, v.unlisted(ctx, s)
+		}
+		v.spare(damage)
 	}
-	var own *remote.Shelf
-	if err == nil {
-		own, err = remote.OpenShelf(ctx, v.d.bucket, v.d.shelf(""), list)
-	}
-	if err != nil && isDamage(err) && len(list) > 0 {
-		v.add(Damage{Label: s.Label, Key: list[0].Key(), Err: err})
-		return nil, false, nil
-	}
+	own, err := remote.OpenShelf(ctx, v.d.bucket, v.d.shelf(""), list)
 	return own, err == nil, err
+}
+
+// unlisted reads all packs of a set whose index cannot be made again: that of
+// which the footer is damaged is why.
+func (v *verifier) unlisted(ctx context.Context, s Set) error {
+	for info, err := range v.d.bucket.List(ctx, s.Label.folder()) {
+		if err != nil {
+			return v.d.failed(s.Label.folder(), err)
+		}
+		id, err := objects.ParseID(strings.TrimSuffix(strings.TrimPrefix(info.Key, s.Label.folder()), packSuffix))
+		if err != nil || remote.PackKey(s.Label.folder(), id) != info.Key {
+			continue
+		}
+		data, err := readAll(ctx, v.d.bucket, info.Key)
+		if err == nil {
+			_, err = pack.Verify(ctx, bytes.NewReader(data), int64(len(data)), id)
+		}
+		if err != nil && !isDamage(err) {
+			return v.d.failed(info.Key, err)
+		}
+		if err != nil {
+			v.add(Damage{Label: s.Label, Key: info.Key, Pack: id, Err: v.d.failed(info.Key, err)})
+		}
+	}
+	return nil
 }
 
 // packs checks that packs and parity are there, and reads some, or none of a
@@ -262,7 +344,7 @@ func (v *verifier) packs(ctx context.Context, s Set, m Manifest, own *remote.She
 		}
 		parity := s.Label.parityKey(p.ID)
 		if _, ok := sizes[parity]; m.Parity != "" && !ok {
-			v.add(Damage{Label: s.Label, Key: parity, Err: v.d.failed(parity, bucket.ErrNotExist)})
+			v.spare(Damage{Label: s.Label, Key: parity, Err: v.d.failed(parity, bucket.ErrNotExist)})
 		}
 	}
 	if trusted {
@@ -311,7 +393,7 @@ func (v *verifier) parity(ctx context.Context, s Set, p remote.PackInfo) error {
 		if !isDamage(err) {
 			return v.d.failed(key, err)
 		}
-		v.add(Damage{Label: s.Label, Key: key, Err: v.d.failed(key, err)})
+		v.spare(Damage{Label: s.Label, Key: key, Err: v.d.failed(key, err)})
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func explainBackup(err error) (failure, bool) {
 		return failure{Code: "no_destination", Hint: hint, Exit: ExitNotFound}, true
 	}
 	if _, ok := errors.AsType[*core.NoSetsError](err); ok {
-		return failure{Code: "no_backups", Hint: `check the place, and whether it is mounted; "mlvc backup create DEST" makes the first one`, Exit: ExitNotFound}, true
+		return failure{Code: "no_backups", Hint: `check the place, and whether it is mounted; "mlvc backup create DEST" makes the first one; where sets are and only the list of them is lost, "mlvc backup repair DEST" makes it again`, Exit: ExitNotFound}, true
 	}
 	if _, ok := errors.AsType[*backup.NoSetError](err); ok {
 		return failure{Code: "no_set", Hint: `"mlvc backup list DEST" shows the labels`, Exit: ExitNotFound}, true

@@ -271,9 +271,10 @@ func (a *app) backupRepairCommand() *cobra.Command {
 	var keys keyFlags
 	cmd := a.command(spec{
 		use: "repair DEST [--from SECOND]", short: "Heal damaged backup sets",
-		long: `Read everything at DEST, and put right what is damaged: packs by their parity, and what that cannot heal
-from SECOND, another destination that has it, such as a copy. What was healed was verified before
-it took the place of what is damaged. Interrupted, the same command goes on.`,
+		long: `Read everything at DEST, and put right what is damaged or missing: packs by their parity; manifests and
+the list of sets, which are there twice, by each other; indexes by what the packs say; and what cannot
+be healed so from SECOND, another destination that has it, such as a copy. What was healed was verified
+before it took the place of what is damaged. Interrupted, the same command goes on.`,
 		example: `
 mlvc backup repair disk
 mlvc backup repair disk --from /mnt/share/faces`,
