@@ -59,7 +59,7 @@ func (a *app) root() *cobra.Command {
 		a.mergeCommand(), a.undoCommand(), a.opCommand(),
 		a.remoteCommand(), a.pushCommand(), a.pullCommand(), a.fetchCommand(),
 		a.verifyCommand(), a.backupCommand(), a.gcCommand(), a.doctorCommand(),
-		a.gitCommand(), a.reproduceCommand(),
+		a.gitCommand(), a.modelCommand(), a.reproduceCommand(),
 		a.completionCommand(), a.manCommand(),
 	)
 	root.AddCommand(a.topics()...)
