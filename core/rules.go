@@ -25,6 +25,9 @@ type Rules struct {
 	// repository's root; "." is everything.
 	Track []string  `toml:"track"`
 	Kinds KindRules `toml:"kinds"`
+	// Splits and Checks are the tables that core/dataset reads.
+	Splits map[string]any `toml:"splits"`
+	Checks map[string]any `toml:"checks"`
 	// Away: there is no mlvc.toml, in a dataset that is paired with git. Git
 	// has taken it away with its revision, and Track is what was tracked last.
 	Away bool `toml:"-"`

@@ -23,7 +23,7 @@ type Files interface {
 	// All yields the regular files in path order, without the dataset's own
 	// rules (mlvc.toml, .mlvcignore), which are never samples.
 	All(ctx context.Context) iter.Seq2[File, error]
-	// Lookup finds one file; nil: there is none.
+	// Lookup finds one regular file, the rules included; nil: there is none.
 	Lookup(ctx context.Context, path string) (*File, error)
 	// Open opens the content of a file. Every byte that it hands out was
 	// checked against the file's IDs.
