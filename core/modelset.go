@@ -46,7 +46,7 @@ func (r *Repo) setFiles(ctx context.Context, set ModelSet) iter.Seq2[inSet, erro
 				yield(inSet{}, err)
 				return
 			}
-			if !e.Entry.Mode.IsRegular() || e.Path == RulesFile || e.Path == IgnoreFile {
+			if !e.Entry.Mode.IsRegular() || isRules(e.Path) {
 				continue
 			}
 			file := inSet{TreeEntry: e}

@@ -43,6 +43,7 @@ var rows = []row{
 	{pkg: "core/internal/yaml"},
 	{pkg: "core/backupplan", may: []string{"objects"}},
 	{pkg: "core/dataset", may: []string{"objects"}},
+	{pkg: "core/dataset/export"},
 	{pkg: "core/gitpair", may: []string{"objects", "objects/vfs"}},
 	{pkg: "core/history", may: []string{"objects"}},
 	{pkg: "core/revision", may: []string{"objects", "refs", "core/history"}},
