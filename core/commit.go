@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -23,6 +24,8 @@ type CommitOptions struct {
 	Paths []string
 	Kind  objects.CommitKind // KindAuto or one of the three
 	Meta  map[string]string
+	// Models are IDs that are linked to the commit in the same operation.
+	Models []string
 	// AllowEmpty makes a commit even if nothing changed.
 	AllowEmpty bool
 	// SkipUnreadable keeps the parent's entry of what cannot be read.
@@ -127,6 +130,9 @@ func (c *committing) run(ctx context.Context) (CommitResult, error) {
 	if err := c.checkOptions(); err != nil {
 		return CommitResult{}, err
 	}
+	if err := c.checkModels(ctx); err != nil {
+		return CommitResult{}, err
+	}
 	snap, err := c.openSnapshot(ctx, snapshotOptions{
 		Rules: c.rules, Paths: c.opt.Paths,
 		SkipUnreadable: c.opt.SkipUnreadable, Accept: c.opt.Accept, AllowMoving: c.opt.AllowMoving,
@@ -160,6 +166,9 @@ func (c *committing) checkOptions() error {
 	for key, value := range c.opt.Meta {
 		if !utf8.ValidString(key) || !utf8.ValidString(value) {
 			return &UsageError{What: fmt.Sprintf("the key or value of %q is not text in UTF-8", key)}
+		}
+		if key == metaModel || strings.HasPrefix(key, metaModel+".") {
+			return &UsageError{What: fmt.Sprintf("the key %q is kept for links of models", key), Hint: "use --model, or another key"}
 		}
 	}
 	whole := c.opt.Kind == objects.Full || c.opt.Kind == objects.Differential
@@ -262,7 +271,7 @@ func (c *committing) publish(ctx context.Context, choice kindChoice) (CommitResu
 	if unchanged && !c.opt.AllowEmpty && c.opt.Kind != objects.Full {
 		// What was read and found equal need not be read again.
 		c.snap.keep()
-		return res, nil
+		return res, c.modelsUnlinked()
 	}
 	commit, err := c.describe(ctx, choice)
 	if err != nil {
@@ -277,7 +286,7 @@ func (c *committing) publish(ctx context.Context, choice kindChoice) (CommitResu
 		return res, err
 	}
 	c.env.Events.Progress(Progress{Phase: PhaseRecord})
-	if err := c.move(ctx, refs.Op{Moves: c.advance(id)}); err != nil {
+	if err := c.move(ctx, refs.Op{Moves: append(c.advance(id), c.modelMoves(id)...)}); err != nil {
 		return res, err
 	}
 	res.ID, res.Parents, res.Kind, res.Base, res.Why = id, append([]objects.ID{}, commit.Parents...), commit.Kind, commit.Base, choice.Why
@@ -310,7 +319,7 @@ func (c *committing) describe(ctx context.Context, choice kindChoice) (objects.C
 	commit := objects.Commit{
 		Tree: c.snap.tree, Kind: choice.Kind, Base: choice.Base, Delta: change,
 		Author: c.env.Who, Time: c.env.Now(), Message: c.opt.Message, Meta: c.opt.Meta,
-		Generation: 1,
+		Models: c.opt.Models, Generation: 1,
 	}
 	if commit.Git, err = c.gitState(ctx); err != nil {
 		return objects.Commit{}, err

@@ -20,7 +20,7 @@ type LogOptions struct {
 	// Revs are where the log begins; "A..B" is B without what A reaches, "^A"
 	// leaves out what A reaches. Empty: HEAD.
 	Revs []string
-	// All begins at every branch, tag and remote branch, and HEAD.
+	// All begins at every branch, tag, remote branch and model, and HEAD.
 	All bool
 	// Paths lists only commits that changed one of these files and folders,
 	// relative to the root, beyond every parent.
@@ -65,8 +65,10 @@ type LogEntry struct {
 	// GitCommit is the git commit that goes with it, where that was asked for
 	// (log --git): the first whose pointer names it.
 	GitCommit string `json:"git_commit,omitempty"`
-	// Names are the branches, tags and remote branches that stand here, and
-	// HEAD before all others.
+	// Models are those that the commit was made with (commit --model).
+	Models []string `json:"models,omitempty"`
+	// Names are the branches, tags and remote branches that stand here, the
+	// models whose data it is, and HEAD before all others.
 	Names []refs.Name `json:"names,omitempty"`
 	// HeadBranch is the branch that HEAD is attached to, where HEAD is here.
 	HeadBranch refs.Name `json:"head_branch,omitempty"`
@@ -135,7 +137,7 @@ func (r *Repo) newLog(ctx context.Context, opt LogOptions) (*logging, error) {
 			return nil, err
 		}
 	}
-	if l.names, err = decorate(ctx, view, h); err != nil {
+	if l.names, err = r.decorate(ctx, view, h); err != nil {
 		return nil, err
 	}
 	if l.ranges, err = rangesOf(opt.Paths); err != nil {
@@ -251,9 +253,9 @@ type decorations struct {
 	head    head
 }
 
-// decorate reads the names of a view that people give: those of models and of
-// git's commits are left out.
-func decorate(ctx context.Context, view refs.View, h head) (*decorations, error) {
+// decorate reads the names of a view that people give: those of git's commits
+// are left out, and models stand on their data.
+func (r *Repo) decorate(ctx context.Context, view refs.View, h head) (*decorations, error) {
 	d := &decorations{names: make(map[objects.ID][]refs.Name), head: h}
 	if !h.Commit.IsZero() {
 		d.add(h.Commit, refs.HEAD)
@@ -265,6 +267,12 @@ func decorate(ctx context.Context, view refs.View, h head) (*decorations, error)
 			}
 			d.add(ref.Value.Commit, ref.Name)
 		}
+	}
+	for model, err := range r.peelModels(ctx, view) {
+		if err != nil {
+			return nil, err
+		}
+		d.add(model.data, model.Name)
 	}
 	return d, nil
 }
@@ -282,7 +290,7 @@ func (d *decorations) entry(c history.Commit) LogEntry {
 		ID: c.ID, Parents: c.Parents, Kind: c.Kind, Base: c.Base, Tree: c.Tree,
 		Author: Person(c.Author), Time: c.Time, Message: c.Message, Meta: c.Meta,
 		Delta: c.Changes(), Held: c.Commit.Delta, Moving: paths(c.Moving),
-		Names: d.names[c.ID], Commit: c.Commit, Git: gitRecord(c.Git),
+		Names: d.names[c.ID], Models: c.Models, Commit: c.Commit, Git: gitRecord(c.Git),
 	}
 	if e.Parents == nil {
 		e.Parents = []objects.ID{}

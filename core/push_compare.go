@@ -132,7 +132,7 @@ func (p *pushing) judge(ctx context.Context, name refs.Name, old objects.ID) (ch
 	forward := false
 	if known, err := p.holds(ctx, old); err != nil {
 		return "", "", err
-	} else if known && !name.IsTag() {
+	} else if known && !name.IsTag() && !name.IsModel() {
 		// A commit that is not here is no ancestor of one that is.
 		if forward, err = history.IsAncestor(ctx, p.store, old, want); err != nil {
 			return "", "", err

@@ -58,7 +58,7 @@ func (p *pushing) choose(ctx context.Context, remote string) (err error) {
 	return p.lease(ctx, remote)
 }
 
-// named finds a branch or a tag that is here.
+// named finds a branch, a tag or a model that is here.
 func (p *pushing) named(ctx context.Context, text string) (refs.Name, objects.ID, error) {
 	for _, name := range namesOf(text) {
 		value, err := p.view.Get(ctx, name)
@@ -71,8 +71,10 @@ func (p *pushing) named(ctx context.Context, text string) (refs.Name, objects.ID
 
 // namesOf lists what a word may name, the likeliest first.
 func namesOf(text string) []refs.Name {
-	if strings.HasPrefix(text, refs.Branches) || strings.HasPrefix(text, refs.Tags) {
-		return []refs.Name{refs.Name(text)}
+	for _, space := range []string{refs.Branches, refs.Tags, refs.Models} {
+		if strings.HasPrefix(text, space) {
+			return []refs.Name{refs.Name(text)}
+		}
 	}
 	return []refs.Name{refs.Branch(text), refs.Tag(text)}
 }
@@ -136,17 +138,21 @@ func (p *pushing) standard(ctx context.Context) error {
 	return nil
 }
 
-// reached wants the tags and models that the current branch reaches: one walk
-// for all of them, which ends when each was met.
+// reached wants the tags that the current branch reaches, and the models whose
+// data it reaches: one walk for all of them, which ends when each was met.
 func (p *pushing) reached(ctx context.Context) error {
-	names := make(map[objects.ID][]refs.Name)
-	for _, space := range []string{refs.Tags, refs.Models} {
-		for ref, err := range p.view.List(ctx, space) {
-			if err != nil {
-				return err
-			}
-			names[ref.Value.Commit] = append(names[ref.Value.Commit], ref.Name)
+	names := make(map[objects.ID][]refs.Ref)
+	for ref, err := range p.view.List(ctx, refs.Tags) {
+		if err != nil {
+			return err
 		}
+		names[ref.Value.Commit] = append(names[ref.Value.Commit], ref)
+	}
+	for model, err := range p.peelModels(ctx, p.view) {
+		if err != nil {
+			return err
+		}
+		names[model.data] = append(names[model.data], model.Ref)
 	}
 	if len(names) == 0 {
 		return nil
@@ -155,8 +161,8 @@ func (p *pushing) reached(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, name := range names[c.ID] {
-			p.wanted[name] = c.ID
+		for _, ref := range names[c.ID] {
+			p.wanted[ref.Name] = ref.Value.Commit
 		}
 		if delete(names, c.ID); len(names) == 0 {
 			break

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
+	"github.com/mlvc/mlvc/core/gitpair"
 	"github.com/mlvc/mlvc/core/revision"
 	"github.com/mlvc/mlvc/core/worktree"
 	"github.com/mlvc/mlvc/objects"
@@ -15,19 +17,28 @@ import (
 
 // ReproduceOptions say what is reproduced, and where.
 type ReproduceOptions struct {
-	Rev  string // REV, git:REV or model:ID
+	Rev  string // REV, git:REV, model:ID, or the ID of a model
 	Into string // absolute; must not exist, or be an empty folder
 }
 
 // ReproduceResult is what was reproduced.
 type ReproduceResult struct {
 	Commit objects.ID `json:"commit"`
-	Git    string     `json:"git"` // the git revision that goes with it
-	Into   string     `json:"into"`
-	Data   string     `json:"data"` // the folder below it that the dataset is in
+	// Git is the git revision that goes with it; empty: the repository is not
+	// paired, and the data are all that there is.
+	Git  string `json:"git,omitempty"`
+	Into string `json:"into"`
+	Data string `json:"data"` // the folder in it, or Into itself, that the dataset is in
+	// Model is the model whose data they are. Record is the file beside Into
+	// that says what is known of it, and Params the one with its parameters.
+	Model  string `json:"model,omitempty"`
+	Record string `json:"record,omitempty"`
+	Params string `json:"params,omitempty"`
 	// Verified counts the files that were read again from the disk and compared
-	// with the commit.
+	// with the commit, Splits those whose fingerprints are as the model's link
+	// says.
 	Verified int64 `json:"verified"`
+	Splits   int   `json:"splits,omitempty"`
 	Carried
 }
 
@@ -45,47 +56,121 @@ func (e *NoPointerError) Error() string {
 	return fmt.Sprintf("git revision %s has no pointer to this dataset", e.Rev)
 }
 
-// Reproduce makes a fresh git worktree of the revision that goes with a
-// commit, writes the commit's data into it, and reads every file back. The git
-// commit of an mlvc commit is the first whose pointer names it. What fails
-// leaves no worktree behind.
-func (r *Repo) Reproduce(ctx context.Context, opt ReproduceOptions) (res ReproduceResult, err error) {
-	res.Into = opt.Into
-	if err := r.emptyOrNew(opt.Into); err != nil {
-		return res, err
+// Reproduce writes the data of a commit into a fresh folder, and reads every
+// file back. Where the repository goes with git, the folder is a git worktree
+// of the revision that goes with the commit: the first whose pointer names it,
+// or what a model's link says. What is known of a model is written beside the
+// folder, never into it. What fails leaves no worktree behind.
+func (r *Repo) Reproduce(ctx context.Context, opt ReproduceOptions) (ReproduceResult, error) {
+	p := &reproducing{Repo: r, res: ReproduceResult{Into: opt.Into, Data: opt.Into}}
+	if err := p.prepare(ctx, opt.Rev); err != nil {
+		return p.res, err
 	}
-	git, err := openGit(ctx, r.env, r.root)
+	c, err := r.commit(ctx, p.res.Commit)
 	if err != nil {
-		return res, err
+		return p.res, err
 	}
-	defer git.close()
-	if res.Commit, res.Git, err = r.reproduced(ctx, git, opt.Rev); err != nil {
-		return res, err
+	if err := p.checkModel(ctx, c); err != nil {
+		return p.res, err
 	}
-	c, err := r.commit(ctx, res.Commit)
-	if err != nil {
-		return res, err
+	if p.res.Git == "" {
+		err = p.dataAlone(ctx, c)
+	} else {
+		err = p.beside(ctx, c)
 	}
-	rel, err := filepath.Rel(git.Root(), r.root)
-	if err != nil {
-		return res, err
+	if err == nil {
+		err = p.writeModel()
 	}
-	if err := git.AddWorktree(ctx, res.Git, opt.Into); err != nil {
-		return res, err
-	}
-	res.Data = filepath.Join(opt.Into, rel)
-	if err := r.reproduceData(ctx, c.Tree, &res); err != nil {
-		return res, errors.Join(err, git.RemoveWorktree(context.WithoutCancel(ctx), opt.Into))
-	}
-	return res, nil
+	return p.res, err
 }
 
-// emptyOrNew fails for a folder with something in it, and for a place inside
-// of `.mlvc`.
-func (r *Repo) emptyOrNew(dir string) error {
-	if inside(r.dir, dir) {
-		return &UsageError{What: fmt.Sprintf("%s is inside of %s", dir, r.dir), Hint: "choose a folder outside of it"}
+// reproducing is one revision being reproduced.
+type reproducing struct {
+	*Repo
+	res     ReproduceResult
+	model   *ModelInfo // nil: none was named
+	code    bool       // the model's link says which code
+	gitRoot string     // of git's work tree
+}
+
+// prepare finds the commit and the code, and checks where they go.
+func (p *reproducing) prepare(ctx context.Context, rev string) error {
+	if inside(p.dir, p.res.Into) {
+		return &UsageError{What: fmt.Sprintf("%s is inside of %s", p.res.Into, p.dir), Hint: "choose a folder outside of it"}
 	}
+	spec, err := revision.ParseSpec(rev)
+	if err != nil {
+		return err
+	}
+	if spec.HasPath {
+		return &revision.SyntaxError{Text: rev, Why: "a path in a commit stands where a commit is expected"}
+	}
+	git, err := openGit(ctx, p.env, p.root)
+	switch {
+	case err == nil:
+		defer git.close()
+		p.gitRoot = git.Root()
+	case spec.Scheme == revision.Git || !errors.Is(err, gitpair.ErrNoRepository):
+		return err
+	default:
+		if paired, perr := p.Paired(); perr != nil || paired {
+			return firstError(perr, err)
+		}
+	}
+	if err := p.find(ctx, git, spec, rev); err != nil || p.res.Git == "" {
+		return err
+	}
+	return p.emptyOrNew(p.res.Into)
+}
+
+// beside writes the data into a fresh git worktree.
+func (p *reproducing) beside(ctx context.Context, c objects.Commit) error {
+	rel, err := filepath.Rel(p.gitRoot, p.root)
+	if err != nil {
+		return err
+	}
+	git, err := openGit(ctx, p.env, p.root)
+	if err != nil {
+		return err
+	}
+	defer git.close()
+	if err := git.AddWorktree(ctx, p.res.Git, p.res.Into); err != nil {
+		return err
+	}
+	p.res.Data = filepath.Join(p.res.Into, rel)
+	if err := p.overCode(ctx, c.Tree); err != nil {
+		return errors.Join(err, git.RemoveWorktree(context.WithoutCancel(ctx), p.res.Into))
+	}
+	return nil
+}
+
+// overCode writes the data over what git has checked out.
+func (p *reproducing) overCode(ctx context.Context, tree objects.ID) error {
+	if p.code {
+		// The code need not be that which the pointers go with, and its rules
+		// are not those of the data.
+		for _, name := range []string{RulesFile, IgnoreFile} {
+			err := p.env.FS.Remove(filepath.Join(p.res.Data, name))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return p.reproduceData(ctx, tree, &p.res)
+}
+
+// dataAlone writes the data of a repository that goes with no git.
+func (p *reproducing) dataAlone(ctx context.Context, c objects.Commit) error {
+	into := p.into(p.res.Data, c.Tree, &p.res.Carried)
+	into.verb, into.total = "reproduce into", c.Delta
+	if err := into.run(ctx, false); err != nil {
+		return err
+	}
+	return p.verifyFolder(ctx, c.Tree, &p.res)
+}
+
+// emptyOrNew fails for a folder with something in it.
+func (r *Repo) emptyOrNew(dir string) error {
 	d, err := r.env.FS.OpenDir(dir)
 	if err != nil {
 		return nil // git says what is wrong with it, if anything is
@@ -98,68 +183,78 @@ func (r *Repo) emptyOrNew(dir string) error {
 	return err
 }
 
-// reproduced finds the commit of a revision and the git commit that goes with
-// it.
-func (r *Repo) reproduced(ctx context.Context, git *gitPlace, rev string) (objects.ID, string, error) {
-	spec, err := revision.ParseSpec(rev)
-	if err != nil {
-		return objects.ID{}, "", err
-	}
-	if spec.HasPath {
-		return objects.ID{}, "", &revision.SyntaxError{Text: rev, Why: "a path in a commit stands where a commit is expected"}
-	}
+// find finds the commit that is meant and the git commit that goes with it;
+// without a git repository (nil) the commit alone.
+func (p *reproducing) find(ctx context.Context, git *gitPlace, spec revision.Spec, rev string) (err error) {
 	if spec.Scheme == revision.Git {
-		hash, err := git.Resolve(ctx, spec.Outside)
-		if err != nil {
-			return objects.ID{}, "", err
+		if p.res.Git, err = git.Resolve(ctx, spec.Outside); err == nil {
+			p.res.Commit, err = p.dataAt(ctx, git, p.res.Git)
 		}
-		id, err := r.dataAt(ctx, git, hash)
-		return id, hash, err
+		return err
 	}
-	t, err := r.resolveModelOr(ctx, rev)
-	if err != nil {
-		return objects.ID{}, "", err
+	if p.model, p.res.Commit, err = p.resolveModelOr(ctx, spec, rev); err != nil || git == nil {
+		return err
 	}
-	history, err := git.History(ctx, r.gitCachePath())
-	if err != nil {
-		return objects.ID{}, "", err
+	if p.model != nil && p.model.Code != "" {
+		p.code = true
+		p.res.Git, err = git.Resolve(ctx, p.model.Code)
+		return err
 	}
-	if hash, ok := history.FirstNaming(t); ok {
-		return t, hash, nil
+	p.res.Git, err = p.gitOf(ctx, git, p.res.Commit)
+	var none *NoGitRevisionError
+	if errors.As(err, &none) {
+		if paired, perr := p.Paired(); perr != nil || !paired {
+			return perr
+		}
 	}
-	c, err := r.commit(ctx, t)
-	if err != nil {
-		return t, "", err
-	}
-	if hash, ok := importedFor(c); ok {
-		return t, hash, nil
-	}
-	return t, "", &NoGitRevisionError{Commit: t}
+	return err
 }
 
-// resolveModelOr finds the commit of a revision; a word that is a model too is
-// ambiguous.
-func (r *Repo) resolveModelOr(ctx context.Context, rev string) (objects.ID, error) {
+// gitOf finds the git commit that goes with a commit.
+func (r *Repo) gitOf(ctx context.Context, git *gitPlace, id objects.ID) (string, error) {
+	history, err := git.History(ctx, r.gitCachePath())
+	if err != nil {
+		return "", err
+	}
+	if hash, ok := history.FirstNaming(id); ok {
+		return hash, nil
+	}
+	c, err := r.commit(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if hash, ok := importedFor(c); ok {
+		return hash, nil
+	}
+	return "", &NoGitRevisionError{Commit: id}
+}
+
+// resolveModelOr finds the commit of a revision, or of a model, which is
+// returned too; a word that is both is ambiguous.
+func (r *Repo) resolveModelOr(ctx context.Context, spec revision.Spec, rev string) (*ModelInfo, objects.ID, error) {
+	if spec.Scheme == revision.Model {
+		m, err := r.Model(ctx, spec.Outside)
+		return &m, m.Commit, err
+	}
 	t, err := r.Resolve(ctx, rev)
 	if err != nil && !errors.Is(err, revision.ErrUnknown) {
-		return objects.ID{}, err
+		return nil, objects.ID{}, err
 	}
 	name := refs.Name(refs.Models + rev)
 	if name.Validate() != nil {
-		return t.ID, err
+		return nil, t.ID, err
 	}
-	_, view, _, verr := r.current(ctx)
-	if verr != nil {
-		return objects.ID{}, verr
-	}
-	model, verr := view.Get(ctx, name)
+	m, merr := r.Model(ctx, rev)
+	var none *NoModelError
 	switch {
-	case verr != nil || model.IsZero():
-		return t.ID, firstError(verr, err)
+	case errors.As(merr, &none):
+		return nil, t.ID, err
+	case merr != nil:
+		return nil, objects.ID{}, merr
 	case err == nil:
-		return objects.ID{}, &revision.AmbiguousError{Text: rev, Names: []refs.Name{t.Name, name}}
+		return nil, objects.ID{}, &revision.AmbiguousError{Text: rev, Names: []refs.Name{t.Name, name}}
 	}
-	return model.Commit, nil
+	return &m, m.Commit, nil
 }
 
 // reproduceData writes a tree beside the files that git has checked out, which

@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/mlvc/mlvc/core/revision"
 	"github.com/mlvc/mlvc/objects"
@@ -19,14 +18,6 @@ type Target struct {
 	HasPath bool
 }
 
-// SchemeError is for a revision of another kind, as git:REV, that this
-// repository cannot look up.
-type SchemeError struct{ Text, Scheme string }
-
-func (e *SchemeError) Error() string {
-	return fmt.Sprintf("%q: no %s revisions are known here", e.Text, e.Scheme)
-}
-
 // revisions is where revisions are looked up.
 type revisions struct{ *store.Store }
 
@@ -36,8 +27,9 @@ func (s revisions) Commits(ctx context.Context, digits string, limit int) ([]obj
 }
 
 // Resolve finds the commit that a revision names: a branch, a tag, HEAD, the
-// beginning of an ID, any of these with ~N, ^N and @{…}, and REV:PATH. Errors
-// are those of package revision, or a *SchemeError.
+// beginning of an ID, any of these with ~N, ^N and @{…}, git:REV, model:ID, and
+// REV:PATH. What records the link of a model stands for the data that it links.
+// Errors are those of package revision, a *NoModelError, or those of git.
 func (r *Repo) Resolve(ctx context.Context, text string) (Target, error) {
 	op, err := r.pointer.Load(ctx)
 	if err != nil {
@@ -58,6 +50,9 @@ func (r *Repo) resolveAt(ctx context.Context, op objects.ID, text string) (Targe
 	}
 	resolver := revision.Resolver{Source: revisions{r.store}, Op: op, Now: r.env.Now()}
 	found, err := resolver.Resolve(ctx, spec.Rev)
+	if err == nil && found.Name == "" {
+		found.ID, err = r.peel(ctx, found.ID) // by its digits, it may be that of a link
+	}
 	return Target{Resolved: found, Path: spec.Path, HasPath: spec.HasPath}, err
 }
 
@@ -75,10 +70,13 @@ func (r *Repo) resolveOutside(ctx context.Context, op objects.ID, spec revision.
 		return objects.ID{}, err
 	}
 	value, err := view.Get(ctx, name)
-	if err == nil && value.IsZero() {
-		err = &SchemeError{Text: spec.String(), Scheme: spec.Scheme}
+	if err != nil {
+		return objects.ID{}, err
 	}
-	return value.Commit, err
+	if value.IsZero() {
+		return objects.ID{}, r.noModel(ctx, view, spec.Outside)
+	}
+	return r.peel(ctx, value.Commit)
 }
 
 // resolveGit finds the commit whose data go with a git revision.

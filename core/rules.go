@@ -10,6 +10,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/mlvc/mlvc/core/dataset/export"
 	"github.com/mlvc/mlvc/objects/vfs"
 )
 
@@ -28,6 +29,8 @@ type Rules struct {
 	// Splits and Checks are the tables that core/dataset reads.
 	Splits map[string]any `toml:"splits"`
 	Checks map[string]any `toml:"checks"`
+	// Dataset is what is said of the data to others.
+	Dataset export.About `toml:"dataset"`
 	// Away: there is no mlvc.toml, in a dataset that is paired with git. Git
 	// has taken it away with its revision, and Track is what was tracked last.
 	Away bool `toml:"-"`

@@ -69,7 +69,7 @@ func (r *Repo) showCommit(ctx context.Context, id objects.ID) (Shown, error) {
 	if err != nil {
 		return Shown{}, err
 	}
-	names, err := decorate(ctx, view, h)
+	names, err := r.decorate(ctx, view, h)
 	if err != nil {
 		return Shown{}, err
 	}

@@ -47,6 +47,9 @@ func (n Name) IsBranch() bool { return strings.HasPrefix(string(n), Branches) }
 // IsTag reports whether n lies in the namespace of tags.
 func (n Name) IsTag() bool { return strings.HasPrefix(string(n), Tags) }
 
+// IsModel reports whether n lies in the namespace of models.
+func (n Name) IsModel() bool { return strings.HasPrefix(string(n), Models) }
+
 // Short returns n as people write it: without branch/, tag/ or remote/, which
 // a revision is looked up in, and in full otherwise.
 func (n Name) Short() string {

@@ -40,7 +40,8 @@ MLVC_AUTHOR_EMAIL, else what git would sign with, else the user and the host.`,
 mlvc commit -m "Labels of batch 7"
 mlvc commit -m "Only the labels" labels/
 mlvc commit -m "Monthly" --type full           # reads everything again: finds silent damage
-mlvc commit -m "Cleaned" --meta tool=dedup --meta threshold=0.9`,
+mlvc commit -m "Cleaned" --meta tool=dedup --meta threshold=0.9
+mlvc commit -m "What run 42 saw" --model run-42`,
 		exits: []int{ExitRefused, ExitDamaged, ExitBusy, ExitNotFound}, prints: []shape{{"", core.CommitResult{}}},
 	}, func(cmd *cobra.Command, args []string) error {
 		return a.commit(cmd, args, &flags)
@@ -50,6 +51,7 @@ mlvc commit -m "Cleaned" --meta tool=dedup --meta threshold=0.9`,
 	f.StringVarP(&flags.file, "file", "F", "", "read the message from `FILE`; - is the input")
 	f.StringVar(&flags.kind, "type", "auto", "the `KIND`: auto, full, incremental or differential")
 	f.StringArrayVar(&flags.meta, "meta", nil, "keep `KEY=VALUE` with the commit; may be repeated")
+	f.StringArrayVar(&flags.opt.Models, "model", nil, "link the model `ID` to the commit; may be repeated")
 	f.BoolVar(&flags.opt.AllowEmpty, "allow-empty", false, "make a commit even if nothing changed")
 	f.BoolVar(&flags.opt.SkipUnreadable, "skip-unreadable", false, "keep what the last commit has of paths that cannot be read")
 	f.BoolVar(&flags.opt.AllowMoving, "allow-moving", false, "record paths that change all the while, and mark them")
@@ -68,7 +70,7 @@ func (a *app) commit(cmd *cobra.Command, args []string, flags *commitFlags) erro
 	if opt.Kind, err = parseKind(flags.kind); err != nil {
 		return err
 	}
-	if opt.Meta, err = parseMeta(flags.meta); err != nil {
+	if opt.Meta, err = parsePairs("--meta", flags.meta); err != nil {
 		return err
 	}
 	return a.write(cmd.Context(), func(r *core.Repo) error {
@@ -123,19 +125,20 @@ func parseKind(word string) (objects.CommitKind, error) {
 	return kind, nil
 }
 
-func parseMeta(settings []string) (map[string]string, error) {
-	meta := make(map[string]string, len(settings))
+// parsePairs reads the KEY=VALUE of an option.
+func parsePairs(option string, settings []string) (map[string]string, error) {
+	pairs := make(map[string]string, len(settings))
 	for _, s := range settings {
 		key, value, ok := strings.Cut(s, "=")
 		if !ok || key == "" {
-			return nil, usagef("write it as --meta key=value", "--meta %s: not a key and a value", quoted(s))
+			return nil, usagef("write it as "+option+" key=value", "%s %s: not a key and a value", option, quoted(s))
 		}
-		if _, twice := meta[key]; twice {
-			return nil, usagef("give each key once", "--meta %s: the key is there twice", quoted(key))
+		if _, twice := pairs[key]; twice {
+			return nil, usagef("give each key once", "%s %s: the key is there twice", option, quoted(key))
 		}
-		meta[key] = value
+		pairs[key] = value
 	}
-	return meta, nil
+	return pairs, nil
 }
 
 func printCommit(t *text, res core.CommitResult, message string) {

@@ -73,7 +73,7 @@ func (f failure) print(t *text) {
 // explain finds out what to say of an error.
 func explain(err error) failure {
 	for _, group := range []func(error) (failure, bool){
-		explainGit, explainCall, explainBackup, explainShare, explainRefusal, explainMove, explainImport, explainName, explainRepository, explainSystem,
+		explainGit, explainCall, explainModel, explainBackup, explainShare, explainRefusal, explainMove, explainImport, explainName, explainRepository, explainSystem,
 	} {
 		if f, ok := group(err); ok {
 			if f.Message == "" {
@@ -388,9 +388,6 @@ func explainName(err error) (failure, bool) {
 	}
 	if _, ok := errors.AsType[*revision.SyntaxError](err); ok {
 		return failure{Code: "bad_revision", Hint: `"mlvc help revisions" shows how to name a commit`, Exit: ExitUsage}, true
-	}
-	if e, ok := errors.AsType[*core.SchemeError](err); ok {
-		return failure{Code: "unknown_revision", Hint: `write branch/` + e.Scheme + ` if you mean a branch; "mlvc help revisions" shows how to name a commit`, Exit: ExitNotFound}, true
 	}
 	if _, ok := errors.AsType[*core.NotInTreeError](err); ok {
 		return failure{Code: "no_path", Hint: `"mlvc ls -r REV" lists what a commit holds; paths in REV:PATH are relative to the root`, Exit: ExitNotFound}, true

@@ -153,6 +153,8 @@ func namesText(t *text, e core.LogEntry) string {
 			names = append(names, t.paint(cyan, "HEAD"))
 		case n.IsTag():
 			names = append(names, t.paint(yellow, "tag "+n.Short()))
+		case n.IsModel():
+			names = append(names, t.paint(cyan, "model "+strings.TrimPrefix(string(n), refs.Models)))
 		default:
 			names = append(names, t.paint(green, n.Short()))
 		}

@@ -11,15 +11,19 @@ import (
 func (a *app) reproduceCommand() *cobra.Command {
 	var opt core.ReproduceOptions
 	cmd := a.command(spec{
-		use: "reproduce REV --into DIR", short: "Code and data of a revision, side by side in a fresh folder", group: groupMove,
-		long: `Make a fresh git worktree in DIR with the code that goes with REV, and the data of REV in it. Every
-file of the data is read back from the disk and compared with the commit. REV is a revision of
-mlvc, git:REV one of git, model:ID a model.
+		use: "reproduce REV|ID --into DIR", short: "Data and code of a revision or a model in a fresh folder", group: groupMove,
+		long: `Write the data of REV into DIR, and read every file back from the disk to compare it with the commit.
+REV is a revision of mlvc, git:REV one of git, model:ID or ID alone a model.
 
-The code that goes with a commit is the first git commit whose pointer names it.
-"git worktree remove DIR" removes the folder again.`,
+In a repository that goes with git, DIR is a fresh git worktree with the code that goes with the data:
+the first git commit whose pointer names them, or the one that the model's link says. "git worktree
+remove DIR" removes the folder again.
+
+What is known of a model is written beside DIR, never into it: DIR.model.json, and its parameters as
+DIR.params.`,
 		example: `
 mlvc reproduce v1 --into ../v1
+mlvc reproduce run-42 --into ../run-42
 mlvc reproduce git:HEAD~3 --into /tmp/then`,
 		args: words(1, 1, "a revision"), exits: moveExits, prints: []shape{{"", core.ReproduceResult{}}},
 	}, func(cmd *cobra.Command, args []string) error {
@@ -36,13 +40,34 @@ mlvc reproduce git:HEAD~3 --into /tmp/then`,
 			}
 			a.events.end()
 			return a.out.report(res, func(t *text) {
-				t.line("%s: code at git %s, data at %s", quoted(res.Into), t.paint(yellow, shortGit(res.Git)), t.paint(yellow, res.Commit.Short()))
-				printCarried(t, res.Carried)
-				t.line("  verified %s", plural(res.Verified, "file"))
+				printReproduced(t, res)
 			})
 		})
 	})
 	cmd.Flags().StringVar(&opt.Into, "into", "", "the `DIR` to make; it must not exist, or be empty")
-	cmd.ValidArgsFunction = a.completeRevision
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		models, _ := a.completeModel(cmd, args, begun)
+		revisions, directive := a.completeRevision(cmd, args, begun)
+		return append(models, revisions...), directive
+	}
 	return cmd
+}
+
+func printReproduced(t *text, res core.ReproduceResult) {
+	code := ""
+	if res.Git != "" {
+		code = "code at git " + t.paint(yellow, shortGit(res.Git)) + ", "
+	}
+	t.line("%s: %sdata at %s", quoted(res.Into), code, t.paint(yellow, res.Commit.Short()))
+	printCarried(t, res.Carried)
+	verified := plural(res.Verified, "file")
+	if res.Splits > 0 {
+		verified += " and the fingerprints of " + plural(int64(res.Splits), "split")
+	}
+	t.line("  verified %s", verified)
+	for _, name := range []string{res.Record, res.Params} {
+		if name != "" {
+			t.line("  beside them: %s", quoted(name))
+		}
+	}
 }

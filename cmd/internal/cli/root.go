@@ -57,9 +57,9 @@ func (a *app) root() *cobra.Command {
 		a.diffCommand(), a.logCommand(), a.showCommand(), a.lsCommand(), a.catCommand(), a.duCommand(), a.hashCommand(),
 		a.checkoutCommand(), a.switchCommand(), a.restoreCommand(), a.branchCommand(), a.tagCommand(),
 		a.mergeCommand(), a.undoCommand(), a.opCommand(),
-		a.remoteCommand(), a.pushCommand(), a.pullCommand(), a.fetchCommand(),
+		a.remoteCommand(), a.pushCommand(), a.pullCommand(), a.fetchCommand(), a.exportCommand(),
 		a.verifyCommand(), a.backupCommand(), a.gcCommand(), a.doctorCommand(),
-		a.gitCommand(), a.reproduceCommand(),
+		a.gitCommand(), a.modelCommand(), a.reproduceCommand(),
 		a.completionCommand(), a.manCommand(),
 	)
 	root.AddCommand(a.topics()...)

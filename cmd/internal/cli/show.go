@@ -106,6 +106,9 @@ func printCommitHead(t *text, e core.LogEntry) {
 	for _, key := range slices.Sorted(maps.Keys(e.Meta)) {
 		row("meta", key+"="+e.Meta[key])
 	}
+	for _, m := range e.Models {
+		row("model", quoted(m))
+	}
 	for _, p := range e.Moving {
 		row("moving", quoted(p)+" was changing while it was recorded")
 	}

@@ -51,6 +51,7 @@ var rows = []row{
 	{pkg: "core/dataset/table", may: []string{"objects", "core/dataset"}},
 	{pkg: "core/dataset/facts", may: []string{"objects", "objects/vfs", "core/dataset"}},
 	{pkg: "core/dataset/similar", may: []string{"objects", "core/dataset"}},
+	{pkg: "core/dataset/export"},
 	{pkg: "core/gitpair", may: []string{"objects", "objects/vfs"}},
 	{pkg: "core/history", may: []string{"objects"}},
 	{pkg: "core/revision", may: []string{"objects", "refs", "core/history"}},

@@ -1,0 +1,73 @@
+package export
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Card describes a dataset in Markdown, with the front matter that dataset
+// hubs read.
+func Card(d Dataset) []byte {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("---\npretty_name: %s", strconv.Quote(d.name()))
+	if d.License != "" {
+		line("license: %s", strconv.Quote(d.License))
+	}
+	line("size_categories:\n- %s\n---\n\n# %s\n", sizeCategory(d.Files), d.name())
+	if d.Description != "" {
+		line("%s\n", d.Description)
+	}
+	line("Version %s, commit `%s`, %s.\n", d.Version, d.Commit, d.Date.Format("2006-01-02"))
+	line("## Contents\n\n%d files, %d bytes.\n", d.Files, d.Bytes)
+	if len(d.Tables)+len(d.Groups) > 0 {
+		line("| what | files | bytes |\n|---|--:|--:|")
+		for _, t := range d.Tables {
+			line("| `%s` (%d columns) | 1 | %d |", cellText(t.Path), len(t.Fields), t.Size)
+		}
+		for _, g := range d.Groups {
+			line("| %s | %d | %d |", cellText(g.id()), g.Files, g.Bytes)
+		}
+		line("")
+	}
+	if len(d.Splits) > 0 {
+		line("## Splits\n\n| scheme | split | files | fingerprint |\n|---|---|--:|---|")
+		for _, s := range d.Splits {
+			line("| %s | %s | %d | `%s` |", cellText(s.Scheme), cellText(s.Name), s.Files, s.Fingerprint)
+		}
+		line("")
+	}
+	if len(d.Models) > 0 {
+		line("## Models\n\n| model | saw | metrics |\n|---|---|---|")
+		for _, m := range d.Models {
+			line("| %s | %s | %s |", cellText(m.ID), cellText(m.Splits), cellText(m.Metrics))
+		}
+		line("")
+	}
+	line("## History\n\n| commit | date | what changed |\n|---|---|---|")
+	for _, c := range d.History {
+		line("| `%s` | %s | %s |", c.Commit, c.Date, cellText(c.Message))
+	}
+	if d.Citation != "" {
+		line("\n## Citation\n\n```\n%s\n```", d.Citation)
+	}
+	return []byte(b.String())
+}
+
+// cellText is text that does not end a cell.
+func cellText(s string) string {
+	return strings.NewReplacer("|", `\|`, "\n", " ", "`", "'").Replace(s)
+}
+
+// sizeCategory is how hubs group datasets by size.
+func sizeCategory(n int64) string {
+	low, name := int64(1000), "n<1K"
+	for _, next := range []string{"1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B"} {
+		if n < low {
+			break
+		}
+		low, name = low*10, next
+	}
+	return name
+}

@@ -1,0 +1,182 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"iter"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/prolly"
+	"github.com/mlvc/mlvc/objects/store"
+)
+
+// Sought is a sample that models are asked for.
+type Sought struct {
+	// Contents are the IDs of its bytes: any of them.
+	Contents []objects.ID `json:"contents"`
+	// Path, if not empty, is where it is: what models saw there counts too,
+	// whatever its bytes were then.
+	Path string `json:"path,omitempty"`
+}
+
+// ModelSaw is a file that a model saw.
+type ModelSaw struct {
+	Model   string     `json:"model"`
+	Commit  objects.ID `json:"commit"` // of the model's data
+	Path    string     `json:"path"`
+	Content objects.ID `json:"content"`
+	// Splits are those of the model's link that it is in; none: the link says
+	// that the model saw all of the data.
+	Splits []ModelSplit `json:"splits,omitempty"`
+	// By is what it was found by: SawContent, or SawPath for other bytes at
+	// the same path.
+	By string `json:"by"`
+	// Rows: it is a table, and only some of its rows may be in the splits.
+	Rows bool `json:"rows,omitempty"`
+}
+
+// What a sample was found by.
+const (
+	SawContent = "content"
+	SawPath    = "path"
+)
+
+// SoughtAt is what a path stands for: the bytes that HEAD has there and those
+// that are on the disk, as far as there are any.
+func (r *Repo) SoughtAt(ctx context.Context, path string) (Sought, error) {
+	sought := Sought{Path: path}
+	_, _, h, err := r.current(ctx)
+	if err != nil {
+		return sought, err
+	}
+	e, ok, err := r.lookUp(ctx, h.Tree, path)
+	if err != nil {
+		return sought, err
+	}
+	if ok && e.Mode.IsRegular() {
+		sought.Contents = append(sought.Contents, e.Content)
+	}
+	hash, err := Hash(ctx, r.env.FS, filepath.Join(r.root, filepath.FromSlash(path)))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return sought, nil
+	case err != nil:
+		return sought, err
+	case !slices.Contains(sought.Contents, hash.Content):
+		sought.Contents = append(sought.Contents, hash.Content)
+	}
+	return sought, nil
+}
+
+// SoughtIn is the file that REV:PATH names, by its bytes.
+func (r *Repo) SoughtIn(ctx context.Context, spec string) (Sought, error) {
+	e, err := r.entryAt(ctx, spec)
+	return Sought{Contents: []objects.ID{e.Entry.Content}}, err
+}
+
+// ModelsOf yields what models saw of a sample, model by model. Each node that
+// the trees of models share is read once.
+func (r *Repo) ModelsOf(ctx context.Context, sought Sought) iter.Seq2[ModelSaw, error] {
+	return func(yield func(ModelSaw, error) bool) {
+		if err := r.modelsOf(ctx, sought, func(s ModelSaw) bool { return yield(s, nil) }); err != nil {
+			yield(ModelSaw{}, err)
+		}
+	}
+}
+
+func (r *Repo) modelsOf(ctx context.Context, sought Sought, yield func(ModelSaw) bool) error {
+	var models []ModelInfo
+	seen, paths := store.NewLive(), make(map[string]bool)
+	if sought.Path != "" {
+		paths[sought.Path] = true
+	}
+	for m, err := range r.Models(ctx) {
+		if err != nil {
+			return err
+		}
+		models = append(models, m)
+		if err := r.pathsWith(ctx, m.data.Tree, sought.Contents, seen, paths); err != nil {
+			return err
+		}
+	}
+	at := slices.Sorted(maps.Keys(paths))
+	for _, m := range models {
+		for _, path := range at {
+			saw, ok, err := r.sawAt(ctx, m, path, sought)
+			if err != nil {
+				return err
+			}
+			if ok && !yield(saw) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// pathsWith adds the paths at which a tree has one of the contents. Nodes that
+// were seen before are passed over: a node's keys are whole paths, so that it
+// has the same to say in every tree.
+func (r *Repo) pathsWith(ctx context.Context, tree objects.ID, contents []objects.ID, seen *store.Live, paths map[string]bool) error {
+	if len(contents) == 0 {
+		return nil
+	}
+	return treeMap(tree).Walk(ctx, r.store, prolly.Visitor{
+		Enter: func(id objects.ID) bool { return id != prolly.Map{}.Root() && seen.Add(id) },
+		Node: func(_ objects.ID, n *prolly.Node, err error) error {
+			if err != nil || n.Level() > 0 {
+				return err
+			}
+			for i := range n.Len() {
+				e, err := decodeEntry(n.Key(i), n.Value(i))
+				if err != nil {
+					return err
+				}
+				if e.Mode.IsRegular() && slices.Contains(contents, e.Content) {
+					paths[string(n.Key(i))] = true
+				}
+			}
+			return nil
+		},
+	})
+}
+
+// sawAt tells what a model saw at a path, if that is what is sought.
+func (r *Repo) sawAt(ctx context.Context, m ModelInfo, path string, sought Sought) (ModelSaw, bool, error) {
+	e, ok, err := r.lookUp(ctx, m.data.Tree, path)
+	if err != nil || !ok || !e.Mode.IsRegular() {
+		return ModelSaw{}, false, err
+	}
+	saw := ModelSaw{Model: m.Model, Commit: m.Commit, Path: path, Content: e.Content, By: SawContent}
+	if !slices.Contains(sought.Contents, e.Content) {
+		if path != sought.Path {
+			return ModelSaw{}, false, nil
+		}
+		saw.By = SawPath
+	}
+	for _, s := range m.Splits {
+		names, err := r.splitsAt(ctx, m.data, s.Scheme, path)
+		if err != nil {
+			return ModelSaw{}, false, err
+		}
+		if inSplit(names, s.Split) {
+			saw.Splits, saw.Rows = append(saw.Splits, s), saw.Rows || names == allRows
+		}
+	}
+	return saw, len(m.Splits) == 0 || len(saw.Splits) > 0, nil
+}
+
+// splitsAt returns what a scheme's table of a commit has for a path.
+func (r *Repo) splitsAt(ctx context.Context, c objects.Commit, scheme, path string) (string, error) {
+	for _, s := range c.Splits {
+		if s.Scheme == scheme {
+			value, _, err := treeMap(s.Table).Get(ctx, r.store, []byte(path))
+			return string(value), err
+		}
+	}
+	return "", nil
+}

@@ -1,0 +1,167 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/mlvc/mlvc/core/gitpair"
+	"github.com/mlvc/mlvc/objects"
+)
+
+// ModelVerifyOptions say what of a model is verified.
+type ModelVerifyOptions struct {
+	Model string
+	Full  bool // reads every content of the data
+	// Weights is where the weights are, absolute; empty: where the link says.
+	Weights string
+}
+
+// ModelVerified is what became of one part of a model.
+type ModelVerified struct {
+	Part string `json:"part"` // data, splits, weights, code
+	OK   bool   `json:"ok"`
+	// Skipped: the link says nothing of it, or it cannot be looked up here.
+	Skipped bool   `json:"skipped,omitempty"`
+	Detail  string `json:"detail"`
+}
+
+// WrongSplitsError is for splits of a model that are not what its link says.
+type WrongSplitsError struct {
+	Model  string
+	Splits []string // SCHEME/SPLIT
+}
+
+func (e *WrongSplitsError) Error() string {
+	return fmt.Sprintf("the splits of model %s are not those that it saw: %s", e.Model, strings.Join(e.Splits, ", "))
+}
+
+// VerifyModel looks up all that a model's link names, part by part. That a
+// part is not as the link says is no error; that it cannot be found out is.
+func (r *Repo) VerifyModel(ctx context.Context, opt ModelVerifyOptions) ([]ModelVerified, error) {
+	m, err := r.Model(ctx, opt.Model)
+	if err != nil {
+		return nil, err
+	}
+	var parts []ModelVerified
+	for _, verify := range []func(context.Context, ModelInfo, ModelVerifyOptions) (ModelVerified, error){
+		r.verifyModelData, r.verifyModelSplits, r.verifyModelWeights, r.verifyModelCode,
+	} {
+		part, err := verify(ctx, m, opt)
+		if err != nil {
+			return parts, err
+		}
+		parts = append(parts, part)
+	}
+	return parts, nil
+}
+
+func (r *Repo) verifyModelData(ctx context.Context, m ModelInfo, opt ModelVerifyOptions) (ModelVerified, error) {
+	var first *Damage
+	res, err := r.Verify(ctx, VerifyOptions{Full: opt.Full, Commits: []objects.ID{m.Commit}}, func(d Damage) error {
+		if first == nil {
+			first = &d
+		}
+		return nil
+	})
+	part := ModelVerified{Part: "data", OK: res.Damaged == 0}
+	part.Detail = fmt.Sprintf("commit %s: %s", m.Commit.Short(), count(int(m.data.Delta.Files), "file"))
+	switch {
+	case first != nil:
+		part.Detail = fmt.Sprintf("commit %s: %s damaged or missing, the first %q: %s", m.Commit.Short(), count(int(res.Damaged), "object"), first.Path, first.Error)
+	case opt.Full:
+		part.Detail += ", every byte read"
+	}
+	return part, err
+}
+
+func (r *Repo) verifyModelSplits(ctx context.Context, m ModelInfo, _ ModelVerifyOptions) (ModelVerified, error) {
+	part := ModelVerified{Part: "splits", OK: true}
+	if len(m.Splits) == 0 {
+		part.Skipped, part.Detail = true, "the link names none: the model saw all of the data"
+		return part, nil
+	}
+	wrong, err := r.wrongSplits(ctx, m.ModelLink, m.data)
+	part.OK = len(wrong) == 0
+	part.Detail = "fingerprints equal: " + strings.Join(slices.Sorted(maps.Keys(m.Fingerprints)), ", ")
+	if !part.OK {
+		part.Detail = "not what the model saw: " + strings.Join(wrong, ", ")
+	}
+	return part, err
+}
+
+// wrongSplits lists the splits of a link whose fingerprints are others in the
+// commit of its data.
+func (r *Repo) wrongSplits(_ context.Context, link ModelLink, data objects.Commit) ([]string, error) {
+	has, err := fingerprintsOf(link.Splits, data, objects.ID{})
+	var none *NoSplitError
+	if errors.As(err, &none) {
+		return []string{none.Split}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var wrong []string
+	for name, id := range has {
+		if link.Fingerprints[name] != id {
+			wrong = append(wrong, name)
+		}
+	}
+	slices.Sort(wrong)
+	return wrong, nil
+}
+
+func (r *Repo) verifyModelWeights(ctx context.Context, m ModelInfo, opt ModelVerifyOptions) (ModelVerified, error) {
+	part := ModelVerified{Part: "weights", OK: true}
+	if m.Weights == nil {
+		part.Skipped, part.Detail = true, "the link names none"
+		return part, nil
+	}
+	name := opt.Weights
+	if name == "" {
+		name = r.weightsFile(m.Weights.Name)
+	}
+	hash, err := Hash(ctx, r.env.FS, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		part.OK, part.Detail = false, fmt.Sprintf("%s is not there", name)
+		return part, nil
+	case err != nil:
+		return part, err
+	case hash.Content != m.Weights.Content:
+		part.OK = false
+		part.Detail = fmt.Sprintf("%s has other bytes: %s, not %s", name, hash.Content.Short(), m.Weights.Content.Short())
+		return part, nil
+	}
+	part.Detail = fmt.Sprintf("%s: %d bytes, BLAKE3 %s", name, hash.Size, hash.Content)
+	return part, nil
+}
+
+func (r *Repo) verifyModelCode(ctx context.Context, m ModelInfo, _ ModelVerifyOptions) (ModelVerified, error) {
+	part := ModelVerified{Part: "code", OK: true}
+	if m.Code == "" {
+		part.Skipped, part.Detail = true, "the link names none"
+		return part, nil
+	}
+	git, err := openGit(ctx, r.env, r.root)
+	if errors.Is(err, gitpair.ErrNoRepository) {
+		part.Skipped, part.Detail = true, "git "+m.Code+" cannot be looked up: the dataset is in no git repository"
+		return part, nil
+	}
+	if err != nil {
+		return part, err
+	}
+	defer git.close()
+	_, err = git.Resolve(ctx, m.Code)
+	var none *gitpair.RevisionError
+	if errors.As(err, &none) {
+		part.OK, part.Detail = false, err.Error()
+		return part, nil
+	}
+	part.Detail = "git " + m.Code + " is there"
+	return part, err
+}
