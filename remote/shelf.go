@@ -32,6 +32,10 @@ type ShelfOptions struct {
 	Added func(ctx context.Context, p PackInfo, r io.ReaderAt) error
 	// Direct reads every pack in the bucket itself, though the cache may have it.
 	Direct bool
+	// ReadAhead is how much memory reads of packs take that go forward, each in
+	// as many packs at once as there are segments and no more requests than
+	// that needs; 0: each read is a request.
+	ReadAhead int64
 	// Progress is told how many bytes have moved since the last call, from
 	// several goroutines; it may be nil.
 	Progress func(received, sent int64)
@@ -59,6 +63,7 @@ type Shelf struct {
 	bucket bucket.Bucket
 	opt    ShelfOptions
 	cache  *cache
+	ahead  *readAhead            // or nil
 	gone   func(objects.ID) bool // packs that AddPack refuses, asked with mu held; or nil
 
 	// change is held by what changes the state below, one at a time.
@@ -92,6 +97,9 @@ func OpenShelf(ctx context.Context, b bucket.Bucket, opt ShelfOptions, list []In
 		l.listed = append(l.listed, s)
 	}
 	l.listPacks()
+	if opt.ReadAhead > 0 {
+		l.ahead = newReadAhead(opt.ReadAhead, len(list))
+	}
 	return l, nil
 }
 
@@ -182,7 +190,7 @@ func (l *Shelf) Open(ctx context.Context, id objects.ID) (*pack.Reader, func(), 
 	if o := l.cache.use(id); o != nil && !l.opt.Direct {
 		return o.reader, func() { l.cache.release(o) }, nil
 	}
-	r := pack.NewReader(ranges{ctx: ctx, cache: l.cache, key: p.key()}, p.Size, id, p.Bases)
+	r := pack.NewReader(ranges{ctx: ctx, cache: l.cache, key: p.key(), size: p.Size, ahead: l.ahead}, p.Size, id, p.Bases)
 	return r, func() {}, nil
 }
 

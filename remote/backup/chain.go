@@ -18,6 +18,9 @@ type Chain struct {
 
 var _ remote.Endpoint = (*Chain)(nil)
 
+// readAhead is the memory for what is read ahead of packs.
+const readAhead = 24 << 20
+
 // Manifest returns that of the set itself.
 func (c *Chain) Manifest() Manifest { return c.Manifests[len(c.Manifests)-1] }
 
@@ -33,7 +36,9 @@ func (d *Destination) Chain(ctx context.Context, label Label) (*Chain, error) {
 	if err != nil {
 		return nil, fmt.Errorf("backup set %s: %w", label, err)
 	}
-	shelf, err := d.openShelf(ctx, manifests, "")
+	opt := d.shelf("")
+	opt.ReadAhead = readAhead
+	shelf, err := remote.OpenShelf(ctx, d.bucket, opt, indexes(manifests))
 	if err != nil {
 		return nil, fmt.Errorf("backup set %s: %w", label, err)
 	}
