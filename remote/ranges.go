@@ -29,6 +29,23 @@ func (r ranges) fetch(p []byte, offset int64) (int, error) {
 	return w.n, r.cache.failed(r.key, err)
 }
 
+// checked is a pack that one goroutine verifies: what could not be read is told
+// from what is wrong.
+type checked struct {
+	ranges
+	failed error // the first
+}
+
+// ReadAt implements io.ReaderAt.
+func (c *checked) ReadAt(p []byte, offset int64) (int, error) {
+	if c.failed != nil {
+		return 0, c.failed
+	}
+	n, err := c.ranges.ReadAt(p, offset)
+	c.failed = err
+	return n, err
+}
+
 // filling is a Writer into a buffer that is large enough.
 type filling struct {
 	buf []byte

@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -236,19 +235,20 @@ func (l *Shelf) Supply(ctx context.Context, id objects.ID, name string) error {
 }
 
 // Check reads every byte of a listed pack as it lies in the bucket, whatever
-// the cache has. Memory is the pack's size. It fails with a *DepotError that
+// the cache has, a few MiB at once. It fails with a *DepotError that
 // wraps objects.ErrCorrupt for damage, and bucket.ErrNotExist for a pack that is lost.
 func (l *Shelf) Check(ctx context.Context, id objects.ID) error {
 	p, err := l.pack(id)
 	if err != nil {
 		return err
 	}
-	buf := make([]byte, p.Size)
-	w := filling{buf: buf}
-	if err = l.cache.receive(ctx, &w, p.key(), 0, p.Size); err == nil {
-		_, err = pack.Verify(ctx, bytes.NewReader(buf), p.Size, id)
-	} else if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = corrupt("%d bytes, expected %d", w.n, p.Size)
+	stored := &checked{ranges: ranges{ctx: ctx, cache: l.cache, key: p.key()}}
+	_, err = pack.Verify(ctx, io.NewSectionReader(stored, 0, p.Size), p.Size, id)
+	switch {
+	case errors.Is(stored.failed, io.ErrUnexpectedEOF):
+		err = corrupt("fewer than %d bytes", p.Size)
+	case stored.failed != nil:
+		return stored.failed // it names the pack
 	}
 	return l.cache.failed(p.key(), err)
 }
