@@ -172,20 +172,22 @@ func (c *backingUp) commitOf(ctx context.Context, t Target) (objects.Commit, err
 	return c.Repo.commit(ctx, t.ID)
 }
 
-// chooseKind decides what kind is asked for, and which parity.
+// chooseKind decides what kind is wanted, and which parity. What the settings
+// want is for new sets: a commit that has one needs no other.
 func (c *backingUp) chooseKind(own objects.CommitKind) error {
 	settings := c.config.Backups[c.dest.place.Name]
 	c.kind, c.asked = c.opt.Kind, true
+	c.res.Why = "asked for"
 	if c.kind == KindAuto || c.kind == "" {
 		kind, err := settings.kind()
 		if err != nil {
 			return err
 		}
-		c.kind = kind
+		c.kind, c.asked = kind, false
+		c.res.Why = "as the settings say"
 	}
-	c.res.Why = "asked for"
 	if c.kind == KindAuto {
-		c.kind, c.asked = own, false
+		c.kind = own
 		c.res.Why = "as the commit"
 	}
 	word := c.opt.Parity

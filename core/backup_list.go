@@ -34,7 +34,18 @@ type BackupSet struct {
 	Drilled  *BackupCheck `json:"drilled,omitempty"`
 }
 
+// newBackupSet describes a set of a list.
 func newBackupSet(list backup.List, s backup.Set) BackupSet {
+	set := describeSet(s)
+	for _, c := range list.Chain(s.Label) {
+		set.Restore += c.Bytes
+		set.Sets++
+	}
+	return set
+}
+
+// describeSet says all of a set but what its chain comes to.
+func describeSet(s backup.Set) BackupSet {
 	set := BackupSet{
 		Label: string(s.Label), Base: string(s.Base), Full: string(s.Label.Full()), Kind: s.Kind(),
 		Commit: s.Commit, Time: s.Label.Time(), Bytes: s.Bytes,
@@ -43,10 +54,6 @@ func newBackupSet(list backup.List, s backup.Set) BackupSet {
 	if s.Expiring != 0 {
 		since := time.Unix(s.Expiring, 0).UTC()
 		set.Expiring = &since
-	}
-	for _, c := range list.Chain(s.Label) {
-		set.Restore += c.Bytes
-		set.Sets++
 	}
 	return set
 }
@@ -60,17 +67,23 @@ func newBackupCheck(c *backup.Check) *BackupCheck {
 
 // List returns the sets, each after its base, the oldest full first.
 func (b *Backups) List() []BackupSet {
-	list := b.dest.List()
+	all := make(map[backup.Label]BackupSet)      // of each set
+	chains := make(map[backup.Label][]BackupSet) // of each full, what stands on it
+	var fulls []backup.Label
+	for _, s := range b.dest.List().Sets { // a base comes before what is based on it
+		set := describeSet(s)
+		base := all[s.Base]
+		set.Restore, set.Sets = base.Restore+s.Bytes, base.Sets+1
+		all[s.Label] = set
+		full := s.Label.Full()
+		if s.Base == "" {
+			fulls = append(fulls, full)
+		}
+		chains[full] = append(chains[full], set)
+	}
 	sets := []BackupSet{}
-	for _, full := range list.Sets {
-		if full.Base != "" {
-			continue
-		}
-		for _, s := range list.Sets {
-			if s.Label.Full() == full.Label {
-				sets = append(sets, newBackupSet(list, s))
-			}
-		}
+	for _, full := range fulls {
+		sets = append(sets, chains[full]...)
 	}
 	return sets
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/mlvc/mlvc/core/history"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/kv"
+	"github.com/mlvc/mlvc/objects/store"
 	"github.com/mlvc/mlvc/refs"
 )
 
@@ -116,6 +117,8 @@ type committing struct {
 	rules  Rules
 	snap   *snapshot
 	moving []string // paths recorded while they were changing
+	rate   storeRate
+	before store.Stats
 }
 
 // run does the work in the order that keeps rule 1:
@@ -140,7 +143,7 @@ func (c *committing) run(ctx context.Context) (CommitResult, error) {
 	if err != nil {
 		return CommitResult{}, err
 	}
-	c.snap = snap
+	c.snap, c.before = snap, c.store.Stats()
 	defer snap.close()
 
 	facts, err := c.facts(ctx)
@@ -156,7 +159,7 @@ func (c *committing) run(ctx context.Context) (CommitResult, error) {
 			return CommitResult{}, err
 		}
 	}
-	return c.publish(ctx, choice)
+	return c.publish(ctx, choice, facts)
 }
 
 func (c *committing) checkOptions() error {
@@ -195,12 +198,11 @@ func (c *committing) choose(ctx context.Context, facts kindFacts) (kindChoice, e
 		return kindChoice{}, nil
 	}
 	if asked == KindAuto {
-		facts.Incremental = c.snap.dirtyBytes
-		held, err := c.differentialBytes(ctx, facts.Full)
+		differs, err := c.differentialBytes(ctx, facts.Full)
 		if err != nil {
 			return kindChoice{}, err
 		}
-		facts.Differential = held + c.snap.dirtyBytes
+		facts.expect(c.rate, c.snap.newBytes, c.snap.dirtyBytes-c.snap.newBytes, differs)
 	}
 	choice := chooseKind(asked, facts)
 	if len(c.opt.Paths) > 0 && choice.Kind != objects.Incremental {
@@ -265,7 +267,7 @@ func (c *committing) read(ctx context.Context, choice kindChoice) error {
 }
 
 // publish writes the commit and moves the names.
-func (c *committing) publish(ctx context.Context, choice kindChoice) (CommitResult, error) {
+func (c *committing) publish(ctx context.Context, choice kindChoice, facts kindFacts) (CommitResult, error) {
 	res := CommitResult{Branch: c.head.Branch.Short(), FilesRead: c.snap.filesRead.Load(), BytesRead: c.snap.bytesRead.Load()}
 	unchanged := !c.head.Commit.IsZero() && c.snap.tree == c.head.Tree
 	if unchanged && !c.opt.AllowEmpty && c.opt.Kind != objects.Full {
@@ -274,6 +276,9 @@ func (c *committing) publish(ctx context.Context, choice kindChoice) (CommitResu
 		return res, c.modelsUnlinked()
 	}
 	commit, err := c.describe(ctx, choice)
+	if err == nil {
+		commit.Stored, err = c.stored(ctx, commit, facts)
+	}
 	if err != nil {
 		return res, err
 	}
@@ -371,6 +376,27 @@ func (c *committing) held(ctx context.Context, choice kindChoice, change objects
 	return held, err
 }
 
+// stored sums up what the commit takes in packs. A differential holds what the
+// chain so far does, at most; the files that differ say so too. Of a full it is
+// looked up, unless all of it was put just now; what lies there as a delta a set
+// stores whole, at about the rate of the last full.
+func (c *committing) stored(ctx context.Context, commit objects.Commit, facts kindFacts) (*objects.Stored, error) {
+	now := c.store.Stats()
+	s := &objects.Stored{Grown: now.Chunks - c.before.Chunks}
+	s.Held = s.Grown
+	var err error
+	switch commit.Kind {
+	case objects.Differential:
+		s.Held = min(commit.Held(), facts.ChainBytes+s.Grown)
+	case objects.Full:
+		if now.Bytes-c.before.Bytes < commit.Delta.Bytes {
+			s.Held, err = c.treeStored(ctx, commit.Tree)
+			s.Held = max(s.Held, int64(c.rate.whole*float64(commit.Delta.Bytes)))
+		}
+	}
+	return s, err
+}
+
 // facts gathers what the kind is decided from.
 func (c *committing) facts(ctx context.Context) (kindFacts, error) {
 	f := kindFacts{Rules: c.rules.Kinds, Now: c.env.Now(), Parent: c.head.Commit}
@@ -381,13 +407,15 @@ func (c *committing) facts(ctx context.Context) (kindFacts, error) {
 	if errors.Is(err, history.ErrNoFull) || errors.Is(err, objects.ErrCorrupt) || errors.Is(err, objects.ErrNotFound) {
 		return f, nil // no base that can be used
 	}
-	f.Full, f.FullBytes, f.FullTime = chain.Full.ID, chain.Full.Delta.Bytes, chain.Full.Time
+	f.Full, f.FullBytes, f.FullTime = chain.Full.ID, chain.Full.Held(), chain.Full.Time
 	f.ChainLen, f.ChainBytes = chain.Len, chain.Bytes
+	c.rate = storeRateOf(chain)
 	return f, err
 }
 
-// differentialBytes is what a differential would hold already without the new
-// changes: what differs between the head and the last full.
+// differentialBytes is the sizes of the files that a differential would hold
+// already without the new changes: those that differ between the head and the
+// last full.
 func (c *committing) differentialBytes(ctx context.Context, full objects.ID) (int64, error) {
 	if full.IsZero() || full == c.head.Commit {
 		return 0, nil

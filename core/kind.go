@@ -16,7 +16,8 @@ type kindFacts struct {
 	Now    time.Time
 	Parent objects.ID // zero: first commit
 	Full   objects.ID // the last full ancestor by first parents; zero: none that can be used
-	// FullBytes is what that full holds, FullTime when it was made.
+	// FullBytes is what that full holds, as stored, like all bytes here about;
+	// FullTime is when it was made.
 	FullBytes int64
 	FullTime  time.Time
 	// ChainLen counts the commits since the full, ChainBytes what they hold.

@@ -1,9 +1,11 @@
 package core
 
 import (
+	"math"
 	"testing"
 	"time"
 
+	"github.com/mlvc/mlvc/core/history"
 	"github.com/mlvc/mlvc/objects"
 )
 
@@ -56,5 +58,33 @@ func TestChooseKind(t *testing.T) {
 				t.Error("no reason given")
 			}
 		})
+	}
+}
+
+// What a commit will hold goes by what those before it came to.
+func TestStoreRate(t *testing.T) {
+	full := history.Commit{Commit: objects.Commit{Delta: objects.Delta{Bytes: 1000}, Stored: &objects.Stored{Grown: 500, Held: 500}}}
+	old := history.Commit{Commit: objects.Commit{Kind: objects.Full, Delta: objects.Delta{Bytes: 1000}}}
+	for _, c := range []struct {
+		name  string
+		chain history.Chain
+		want  storeRate
+	}{
+		{"nothing is known", history.Chain{Full: old}, storeRate{1, 1}},
+		{"an empty full", history.Chain{}, storeRate{1, 1}},
+		{"no edits yet", history.Chain{Full: full, New: 1000, Grown: 500}, storeRate{0.5, 0.5}},
+		{"edits", history.Chain{Full: full, New: 1000, Edited: 800, Grown: 580}, storeRate{0.5, 0.1}},
+		{"edits that cost more than whole files", history.Chain{Full: full, Edited: 100, Grown: 90}, storeRate{0.5, 0.5}},
+		{"new files that were there already", history.Chain{Full: full, New: 1000, Edited: 100}, storeRate{0.5, 0}},
+		{"edits on an old full", history.Chain{Full: old, New: 100, Edited: 1000, Grown: 200}, storeRate{1, 0.2}},
+	} {
+		if got := storeRateOf(c.chain); math.Abs(got.whole-c.want.whole)+math.Abs(got.edited-c.want.edited) > 1e-9 {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+	f := kindFacts{ChainBytes: 30}
+	f.expect(storeRate{0.5, 0.1}, 100, 200, 1000)
+	if f.Incremental != 70 || f.Differential != 100 {
+		t.Errorf("expects %+v", f)
 	}
 }

@@ -47,6 +47,7 @@ type snapshot struct {
 	overflow   bool
 	dirty      int64
 	dirtyBytes int64
+	newBytes   int64 // of these, of paths that had no file
 	folders    []folderStat
 
 	// What was read: the stats under which files were read whose record may
@@ -133,6 +134,9 @@ func (p *snapshot) scan(ctx context.Context) error {
 		}
 		p.dirty++
 		p.dirtyBytes += item.Stat.Size
+		if item.Record == nil || !item.Record.InTree {
+			p.newBytes += item.Stat.Size
+		}
 		if len(p.items) < maxItems {
 			p.items = append(p.items, item)
 		} else {

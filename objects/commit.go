@@ -52,6 +52,12 @@ type Delta struct {
 	Bytes        int64 `cbor:"bytes,omitempty" json:"bytes"` // content of the whole tree
 }
 
+// Stored sums up, about, what contents take in packs.
+type Stored struct {
+	Grown int64 `cbor:"grown,omitempty" json:"grown"` // by the contents that the repository did not have before
+	Held  int64 `cbor:"held,omitempty" json:"held"`   // by those beyond the base, with the commits between; of a full, all of the tree
+}
+
 // Split names one split table of a commit: a sorted map from path to split
 // name, the rule that made it, and a fingerprint of each split.
 type Split struct {
@@ -88,9 +94,10 @@ type Commit struct {
 	// is that of every commit made on such a one.
 	Generation int               `cbor:"generation,omitempty"`
 	Kind       CommitKind        `cbor:"kind"`
-	Base       ID                `cbor:"base,omitzero"`    // zero for a full
-	Delta      Delta             `cbor:"delta"`            // beyond the base; of a full, everything
-	Change     *Delta            `cbor:"change,omitempty"` // beyond the first parent, where that is not Delta
+	Base       ID                `cbor:"base,omitzero"`                      // zero for a full
+	Delta      Delta             `cbor:"delta"`                              // beyond the base; of a full, everything
+	Change     *Delta            `cbor:"change,omitempty"`                   // beyond the first parent, where that is not Delta
+	Stored     *Stored           `cbor:"stored,omitempty" json:",omitempty"` // nil: not known
 	Author     Signature         `cbor:"author"`
 	Time       time.Time         `cbor:"time"` // to the second, with its zone offset
 	Message    string            `cbor:"message"`
@@ -112,6 +119,18 @@ func (c Commit) Changes() Delta {
 		return *c.Change
 	}
 	return c.Delta
+}
+
+// Held returns about how many bytes of contents the commit holds beyond its
+// base: as stored where that is known, else the sizes of files.
+func (c Commit) Held() int64 {
+	if c.Stored != nil {
+		return c.Stored.Held
+	}
+	if c.Kind == Full {
+		return c.Delta.Bytes
+	}
+	return c.Delta.AddedBytes + c.Delta.ChangedBytes
 }
 
 // CommitVersion is the version of the encoding that EncodeCommit writes.

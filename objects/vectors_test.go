@@ -166,12 +166,14 @@ func sampleCommits() map[string]objects.Commit {
 	all.Moving = []cbor.ByteString{"log.txt"}
 	later := first
 	later.Unknown = map[string]cbor.RawMessage{"licence": {0x63, 'C', 'C', '0'}}
-	return map[string]objects.Commit{"first": first, "all": all, "unknown field": later}
+	edited := sample()
+	edited.Stored = &objects.Stored{Grown: 40, Held: 900}
+	return map[string]objects.Commit{"first": first, "all": all, "unknown field": later, "what it takes in packs": edited}
 }
 
 func TestCommitVectors(t *testing.T) {
 	var made commitVectors
-	for _, about := range []string{"first", "all", "unknown field"} {
+	for _, about := range []string{"first", "all", "unknown field", "what it takes in packs"} {
 		o, err := objects.EncodeCommit(sampleCommits()[about])
 		if err != nil {
 			t.Fatal(err)

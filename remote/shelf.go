@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +31,10 @@ type ShelfOptions struct {
 	Added func(ctx context.Context, p PackInfo, r io.ReaderAt) error
 	// Direct reads every pack in the bucket itself, though the cache may have it.
 	Direct bool
+	// ReadAhead is how much memory reads of packs take that go forward, each in
+	// as many packs at once as there are segments and no more requests than
+	// that needs; 0: each read is a request.
+	ReadAhead int64
 	// Progress is told how many bytes have moved since the last call, from
 	// several goroutines; it may be nil.
 	Progress func(received, sent int64)
@@ -59,6 +62,7 @@ type Shelf struct {
 	bucket bucket.Bucket
 	opt    ShelfOptions
 	cache  *cache
+	ahead  *readAhead            // or nil
 	gone   func(objects.ID) bool // packs that AddPack refuses, asked with mu held; or nil
 
 	// change is held by what changes the state below, one at a time.
@@ -92,6 +96,9 @@ func OpenShelf(ctx context.Context, b bucket.Bucket, opt ShelfOptions, list []In
 		l.listed = append(l.listed, s)
 	}
 	l.listPacks()
+	if opt.ReadAhead > 0 {
+		l.ahead = newReadAhead(opt.ReadAhead, len(list))
+	}
 	return l, nil
 }
 
@@ -182,7 +189,7 @@ func (l *Shelf) Open(ctx context.Context, id objects.ID) (*pack.Reader, func(), 
 	if o := l.cache.use(id); o != nil && !l.opt.Direct {
 		return o.reader, func() { l.cache.release(o) }, nil
 	}
-	r := pack.NewReader(ranges{ctx: ctx, cache: l.cache, key: p.key()}, p.Size, id, p.Bases)
+	r := pack.NewReader(ranges{ctx: ctx, cache: l.cache, key: p.key(), size: p.Size, ahead: l.ahead}, p.Size, id, p.Bases)
 	return r, func() {}, nil
 }
 
@@ -228,19 +235,20 @@ func (l *Shelf) Supply(ctx context.Context, id objects.ID, name string) error {
 }
 
 // Check reads every byte of a listed pack as it lies in the bucket, whatever
-// the cache has. Memory is the pack's size. It fails with a *DepotError that
+// the cache has, a few MiB at once. It fails with a *DepotError that
 // wraps objects.ErrCorrupt for damage, and bucket.ErrNotExist for a pack that is lost.
 func (l *Shelf) Check(ctx context.Context, id objects.ID) error {
 	p, err := l.pack(id)
 	if err != nil {
 		return err
 	}
-	buf := make([]byte, p.Size)
-	w := filling{buf: buf}
-	if err = l.cache.receive(ctx, &w, p.key(), 0, p.Size); err == nil {
-		_, err = pack.Verify(ctx, bytes.NewReader(buf), p.Size, id)
-	} else if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = corrupt("%d bytes, expected %d", w.n, p.Size)
+	stored := &checked{ranges: ranges{ctx: ctx, cache: l.cache, key: p.key()}}
+	_, err = pack.Verify(ctx, io.NewSectionReader(stored, 0, p.Size), p.Size, id)
+	switch {
+	case errors.Is(stored.failed, io.ErrUnexpectedEOF):
+		err = corrupt("fewer than %d bytes", p.Size)
+	case stored.failed != nil:
+		return stored.failed // it names the pack
 	}
 	return l.cache.failed(p.key(), err)
 }

@@ -45,7 +45,8 @@ type History struct {
 	Differs func(full, i int) (int64, error)
 }
 
-// Facts are what a kind is chosen from; all bytes are sizes of files.
+// Facts are what a kind is chosen from; all bytes are as stored. Where a commit
+// expects what it will hold by the ones before it, here it is known.
 type Facts struct {
 	Now       time.Time
 	FullTime  time.Time

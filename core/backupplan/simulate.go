@@ -37,8 +37,8 @@ func chosen(s *simulation, i int) (objects.CommitKind, error) {
 		return "", err
 	}
 	return s.opt.Choose(Facts{
-		Now: c.Time, FullTime: full.Time, FullBytes: full.Bytes, ChainLen: int(s.sets - 1), ChainBytes: s.beyond,
-		Incremental: c.Changed, Differential: differs + c.Changed,
+		Now: c.Time, FullTime: full.Time, FullBytes: full.Tree, ChainLen: int(s.sets - 1), ChainBytes: s.beyond,
+		Incremental: c.Held, Differential: min(differs, s.beyond) + c.Held,
 	}), nil
 }
 
@@ -51,7 +51,7 @@ type simulation struct {
 
 	full   int   // the commit of the last full
 	sets   int64 // in the chain of the last set
-	beyond int64 // sizes of the files that the chain's sets beside the full hold
+	beyond int64 // stored: what the chain's sets beside the full hold of their own commits
 
 	fulls   int64
 	kept    []int64 // bytes of each full that is kept and of all that stands on it
@@ -112,10 +112,10 @@ func (s *simulation) back(i int, kind objects.CommitKind) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		base, s.sets, s.beyond = s.full, 2, differs
+		base, s.sets, s.beyond = s.full, 2, min(differs, s.total[i].Held-s.total[s.full].Held)
 	default:
 		s.sets++
-		s.beyond += s.h.Commits[i].Changed
+		s.beyond += s.h.Commits[i].Held
 	}
 	bytes := s.size(i, base)
 	s.kept[len(s.kept)-1] += bytes

@@ -69,7 +69,27 @@ func LastFull(ctx context.Context, g objects.Getter, id objects.ID) (Commit, err
 type Chain struct {
 	Full  Commit
 	Len   int   // commits beyond the full; 0 for a full
-	Bytes int64 // content that those commits added or changed
+	Bytes int64 // of contents that those commits hold, as in Commit.Held
+	// Of those of the chain, the full included, of which it is known what their
+	// changes beyond their first parents came to: the bytes that packs got for
+	// that, and the sizes of the files that were new and that were edited.
+	Grown, New, Edited int64
+}
+
+// count counts one commit of the chain.
+func (chain *Chain) count(c Commit) {
+	if c.Stored != nil && len(c.Parents) == 1 {
+		change := c.Changes()
+		chain.Grown += c.Stored.Grown
+		chain.New += change.AddedBytes
+		chain.Edited += change.ChangedBytes
+	}
+	if c.Kind == objects.Full {
+		chain.Full = c
+		return
+	}
+	chain.Len++
+	chain.Bytes += c.Held()
 }
 
 // ChainOf follows the bases of a commit to the full one that they end in.
@@ -80,12 +100,9 @@ func ChainOf(ctx context.Context, g objects.Getter, id objects.ID) (Chain, error
 		if err != nil {
 			return Chain{}, err
 		}
-		if c.Kind == objects.Full {
-			chain.Full = c
+		if chain.count(c); c.Kind == objects.Full {
 			return chain, nil
 		}
-		chain.Len++
-		chain.Bytes += c.Delta.AddedBytes + c.Delta.ChangedBytes
 		id = c.Base
 	}
 }

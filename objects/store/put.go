@@ -109,6 +109,9 @@ func (s *Store) add(ctx context.Context, o objects.Object, payload pack.Payload,
 	b.order = append(b.order, id)
 	s.stats.Objects++
 	s.stats.Bytes += int64(len(o.Data))
+	if typ == pack.TypeData {
+		s.stats.Chunks += int64(rec.Length)
+	}
 	if payload.Encoding == pack.EncDelta {
 		s.stats.Deltas++
 	}

@@ -10,12 +10,19 @@ import (
 )
 
 // StoredSizes returns, for each of ids, the bytes that the object takes in its
-// pack, by what the database says: of a chunk its record, of a metadata
-// object its payload. It is 0 for an object that is not recorded.
+// pack, by what the database says, or what was put and is not there yet: of a
+// chunk its record, of a metadata object its payload. It is 0 for an object that
+// is not known.
 func (s *Store) StoredSizes(ctx context.Context, ids []objects.ID) ([]int64, error) {
 	sizes := make([]int64, len(ids))
 	err := s.opt.DB.View(ctx, func(r kv.Reader) error {
 		for i, id := range ids {
+			if obj, ok := s.pendingObject(id); ok {
+				if sizes[i] = int64(len(obj.meta)); obj.meta == nil {
+					sizes[i] = int64(obj.record.Length)
+				}
+				continue
+			}
 			value, err := r.Get(idKey(chunkPrefix, id))
 			if err == nil {
 				loc, err := decodeLocation(id, value)

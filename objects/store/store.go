@@ -50,6 +50,7 @@ type Stats struct {
 	Bytes   int64 // of them, before compression
 	Stored  int64 // bytes of packs, headers and footers included
 	Deltas  int64 // chunks stored as deltas
+	Chunks  int64 // bytes of the chunks among Objects as they lie in packs, sealed or not
 }
 
 var _ objects.Store = (*Store)(nil)

@@ -23,6 +23,9 @@ type Chain struct {
 
 var _ remote.Endpoint = (*Chain)(nil)
 
+// readAhead is the memory for what is read ahead of packs.
+const readAhead = 24 << 20
+
 // Manifest returns that of the set itself.
 func (c *Chain) Manifest() Manifest { return c.Manifests[len(c.Manifests)-1] }
 
@@ -50,7 +53,10 @@ func (d *Destination) Chain(ctx context.Context, label Label) (*Chain, error) {
 // again, in the cache. It returns the keys of these.
 func (d *Destination) openRebuilt(ctx context.Context, manifests []Manifest) (shelf *remote.Shelf, rebuilt []string, err error) {
 	for {
-		if shelf, err = d.openShelf(ctx, manifests, ""); err == nil || !isDamage(err) {
+		opt := d.shelf("")
+		opt.ReadAhead = readAhead
+		shelf, err = remote.OpenShelf(ctx, d.bucket, opt, indexes(manifests))
+		if err == nil || !isDamage(err) {
 			return shelf, rebuilt, err
 		}
 		at, ok := errors.AsType[*remote.DepotError](err)
