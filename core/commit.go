@@ -36,6 +36,8 @@ type CommitOptions struct {
 	// Accept names paths whose bytes differ though their stat does not:
 	// suspected damage that the user says is meant.
 	Accept []string
+	// Waive lets findings of the checks stand.
+	Waive []Waive
 }
 
 // CommitResult is what a commit did.
@@ -52,6 +54,9 @@ type CommitResult struct {
 	BytesRead int64         `json:"bytes_read"`
 	Stored    int64         `json:"bytes_stored"`
 	Took      time.Duration `json:"took_ns"`
+	// Consistency is what the commit says of splits, and what the checks found;
+	// nil: mlvc.toml speaks of neither.
+	*Consistency
 	// Pointers are the files that name the commit for git, absolute.
 	Pointers []string `json:"pointers,omitempty"`
 }
@@ -282,6 +287,9 @@ func (c *committing) publish(ctx context.Context, choice kindChoice, facts kindF
 	if err != nil {
 		return res, err
 	}
+	if res.Consistency, err = c.hold(ctx, &commit, c.rules, c.opt.Waive); err != nil {
+		return res, c.refused(ctx, err)
+	}
 	o, err := objects.EncodeCommit(commit)
 	if err != nil {
 		return res, err
@@ -298,6 +306,19 @@ func (c *committing) publish(ctx context.Context, choice kindChoice, facts kindF
 	res.Changes, res.Stored, res.Pointers = commit.Changes(), c.store.Stats().Stored, c.pointers
 	c.snap.keep()
 	return res, nil
+}
+
+// refused makes what was read for a commit that the checks refuse count for the
+// next one.
+func (c *committing) refused(ctx context.Context, err error) error {
+	if _, ok := errors.AsType[*RefusedError](err); !ok {
+		return err
+	}
+	if serr := c.store.Sync(ctx); serr != nil {
+		return errors.Join(err, serr)
+	}
+	c.snap.keep()
+	return err
 }
 
 // advance returns the moves that make a new commit the head.

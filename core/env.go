@@ -91,6 +91,7 @@ type Phase string
 const (
 	PhaseScan     Phase = "scanning"
 	PhaseRead     Phase = "reading"
+	PhaseCheck    Phase = "checking"
 	PhaseWrite    Phase = "writing"
 	PhaseVerify   Phase = "verifying"
 	PhaseSweep    Phase = "sweeping"

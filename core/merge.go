@@ -260,11 +260,19 @@ func (s *session) recordMerge(ctx context.Context, w mergeRecord) (objects.ID, e
 	if err != nil {
 		return objects.ID{}, err
 	}
-	o, err := objects.EncodeCommit(objects.Commit{
+	commit := objects.Commit{
 		Tree: w.tree, Parents: parents, Generation: history.Generation(of...),
 		Kind: objects.Incremental, Base: w.ours, Delta: change, Git: git,
 		Author: s.env.Who, Time: s.env.Now(), Message: w.message,
-	})
+	}
+	rules, err := s.rulesOf(ctx, w.tree)
+	if err != nil {
+		return objects.ID{}, err
+	}
+	if _, err := s.hold(ctx, &commit, rules, nil); err != nil {
+		return objects.ID{}, err
+	}
+	o, err := objects.EncodeCommit(commit)
 	if err != nil {
 		return objects.ID{}, err
 	}

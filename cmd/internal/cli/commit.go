@@ -19,6 +19,8 @@ type commitFlags struct {
 	kind     string
 	meta     []string
 	accept   []string
+	waive    []string
+	reason   string
 	opt      core.CommitOptions
 }
 
@@ -40,6 +42,7 @@ MLVC_AUTHOR_EMAIL, else what git would sign with, else the user and the host.`,
 mlvc commit -m "Labels of batch 7"
 mlvc commit -m "Only the labels" labels/
 mlvc commit -m "Monthly" --type full           # reads everything again: finds silent damage
+mlvc commit -m "Batch 8" --waive near --reason "two frames of one scene, looked at"
 mlvc commit -m "Cleaned" --meta tool=dedup --meta threshold=0.9
 mlvc commit -m "What run 42 saw" --model run-42`,
 		exits: []int{ExitRefused, ExitDamaged, ExitBusy, ExitNotFound}, prints: []shape{{"", core.CommitResult{}}},
@@ -56,6 +59,9 @@ mlvc commit -m "What run 42 saw" --model run-42`,
 	f.BoolVar(&flags.opt.SkipUnreadable, "skip-unreadable", false, "keep what the last commit has of paths that cannot be read")
 	f.BoolVar(&flags.opt.AllowMoving, "allow-moving", false, "record paths that change all the while, and mark them")
 	f.StringArrayVar(&flags.accept, "accept", nil, "record `PATH` though it is suspected to be damaged")
+	f.StringArrayVar(&flags.waive, "waive", nil, "let what the check `RULE` finds now stand; with --reason, may be repeated")
+	f.StringVar(&flags.reason, "reason", "", "why it may stand: `TEXT` that is kept with the commit")
+	cmd.RegisterFlagCompletionFunc("waive", fixed(ruleWords()...))                               //nolint:errcheck // the flag is there
 	cmd.RegisterFlagCompletionFunc("type", fixed("auto", "full", "incremental", "differential")) //nolint:errcheck // the flag is there
 	cmd.ValidArgsFunction = filesHere
 	return cmd
@@ -71,6 +77,9 @@ func (a *app) commit(cmd *cobra.Command, args []string, flags *commitFlags) erro
 		return err
 	}
 	if opt.Meta, err = parsePairs("--meta", flags.meta); err != nil {
+		return err
+	}
+	if opt.Waive, err = parseWaive(flags.waive, flags.reason); err != nil {
 		return err
 	}
 	return a.write(cmd.Context(), func(r *core.Repo) error {
@@ -155,6 +164,9 @@ func printCommit(t *text, res core.CommitResult, message string) {
 	t.line("  %s%s: %s", t.paint(bold, string(res.Kind)), base, res.Why)
 	t.line("  %s", changesText(res.Changes))
 	t.line("  %s, %s in all", plural(res.Changes.Files, "file"), size(res.Changes.Bytes))
+	if res.Consistency != nil {
+		printSplits(t, res.Schemes)
+	}
 	for _, p := range res.Pointers {
 		t.line("  for git: %s names it", quoted(p))
 	}

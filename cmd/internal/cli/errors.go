@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/mlvc/mlvc/core"
+	"github.com/mlvc/mlvc/core/dataset"
 	"github.com/mlvc/mlvc/core/revision"
 	"github.com/mlvc/mlvc/core/worktree"
 	"github.com/mlvc/mlvc/objects"
@@ -113,6 +114,15 @@ func explainCall(err error) (failure, bool) {
 
 // explainRefusal is for what is refused so that nothing is lost.
 func explainRefusal(err error) (failure, bool) {
+	if e, ok := errors.AsType[*core.RefusedError](err); ok {
+		return failure{
+			Code: "checks", Paths: findingLines(e.Report), Exit: ExitRefused,
+			Hint: `mend the data or mlvc.toml; let what was found stand with --waive RULE --reason "TEXT", which the commit keeps; "mlvc check --html FILE" shows the pairs`,
+		}, true
+	}
+	if e, ok := errors.AsType[*core.NoRulesError](err); ok {
+		return failure{Code: "no_rules", Hint: `"mlvc help splits" says how they are declared`, Exit: ExitNotFound, Message: e.Error()}, true
+	}
 	if e, ok := errors.AsType[*core.UnfinishedError](err); ok {
 		return failure{
 			Code: "unfinished", Exit: ExitRefused,
@@ -474,4 +484,23 @@ func quotedAll(paths []string) []string {
 		out[i] = quoted(p)
 	}
 	return out
+}
+
+// findingLines are the first findings that refuse a commit.
+func findingLines(r *dataset.Report) []string {
+	const first = 10
+	var lines []string
+	n := 0
+	for _, f := range r.Findings {
+		if f.Level != dataset.Error || f.Waived != "" {
+			continue
+		}
+		if n++; n <= first {
+			lines = append(lines, string(f.Rule)+": "+f.Message)
+		}
+	}
+	if n > first {
+		lines = append(lines, "… and "+decimal(int64(n-first))+" more")
+	}
+	return lines
 }

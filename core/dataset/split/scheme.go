@@ -208,3 +208,11 @@ func (s Scheme) isSample(path string) bool {
 }
 
 func (s Scheme) String() string { return fmt.Sprintf("scheme %s: %s", s.Name, s.Rule()) }
+
+// IsSample reports whether the file at a path may be a sample of the scheme, by
+// its path alone.
+func (s Scheme) IsSample(path string) bool { return s.isSample(path) }
+
+// GroupOf returns the group of the file at a path, where the path alone tells
+// it; empty: a group by itself.
+func (s Scheme) GroupOf(path string) string { return placer{s, nil}.group(path, nil) }

@@ -1,0 +1,410 @@
+package core
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mlvc/mlvc/core/dataset"
+	"github.com/mlvc/mlvc/core/dataset/check"
+	"github.com/mlvc/mlvc/core/dataset/facts"
+	"github.com/mlvc/mlvc/core/dataset/split"
+	"github.com/mlvc/mlvc/objects"
+)
+
+// How a tree is held to its rules
+//
+//  1. Each scheme of [splits] is applied to the tree: what an earlier commit
+//     assigned is the prior, and with an unchanged rule the cost follows the
+//     difference between the trees.
+//  2. Labels and annotations are told from samples.
+//  3. Each rule of [checks] is looked at. What was derived from contents and
+//     from trees is kept in the cache of facts, which may be lost.
+//  4. Waivers of the parents cover what they name, as long as it is there.
+
+// Consistency is a tree held to its rules: its splits, and what the checks
+// found.
+type Consistency struct {
+	Schemes []SchemeResult  `json:"schemes"`
+	Report  *dataset.Report `json:"report"`
+
+	splits  []objects.Split
+	waivers []objects.Waiver
+	parsed  []split.Scheme
+}
+
+// SchemeResult is one scheme applied.
+type SchemeResult struct {
+	Scheme string `json:"scheme"`
+	// Rows: the samples are rows of tables, else files.
+	Rows    bool          `json:"rows"`
+	Samples int64         `json:"samples"` // in a split or not
+	Splits  []SplitResult `json:"splits"`
+}
+
+// SplitResult is what one split holds.
+type SplitResult struct {
+	Name string `json:"name"`
+	split.Count
+	Fingerprint objects.ID `json:"fingerprint"`
+	Frozen      bool       `json:"frozen,omitempty"`
+	Sealed      bool       `json:"sealed,omitempty"`
+}
+
+// schemes reads [splits]; errors name the key in mlvc.toml.
+func (r Rules) schemes() ([]split.Scheme, error) {
+	schemes, err := split.Parse(r.Splits)
+	if key, ok := errors.AsType[*split.KeyError](err); ok {
+		return nil, &RulesError{RulesFile, key.Error()}
+	}
+	return schemes, err
+}
+
+// checks reads [checks]; errors name the key in mlvc.toml.
+func (r Rules) checks() (check.Config, error) {
+	config, err := check.Parse(r.Checks)
+	if key, ok := errors.AsType[*check.ConfigError](err); ok {
+		return config, &RulesError{RulesFile, fmt.Sprintf("%s (%s)", key, key.Hint)}
+	}
+	return config, err
+}
+
+// examining is one tree being held to its rules.
+type examining struct {
+	*Repo
+	nodes objects.Store // gets what is new of split tables
+	rules Rules
+	tree  objects.ID
+	// prior are the splits that drawn samples stay in, and those of priorTree:
+	// the parent's, or the commit's own.
+	prior     []objects.Split
+	priorTree objects.ID
+	// parents are the commits before; of the first one splits are compared.
+	parents []objects.ID
+	waivers []objects.Waiver // beside those of the parents
+	redraw  []string         // schemes that forget what was assigned
+
+	schemes []split.Scheme
+	config  check.Config
+	files   samples
+	facts   *facts.Cache
+	res     *Consistency
+}
+
+// factsPath is the folder of the cache of facts.
+func (r *Repo) factsPath() string { return filepath.Join(r.cachePath(), "facts") }
+
+// openFacts opens the cache of facts. What it keeps is lost without harm, so
+// that an error of closing it says nothing.
+func (r *Repo) openFacts() *facts.Cache { return facts.Open(r.env.FS, r.factsPath()) }
+
+// run applies the schemes and looks at the rules. Split tables are put into the
+// store, and are durable when it is next synced.
+func (e *examining) run(ctx context.Context) (*Consistency, error) {
+	var err error
+	if e.schemes, err = e.rules.schemes(); err != nil {
+		return nil, err
+	}
+	if e.config, err = e.rules.checks(); err != nil {
+		return nil, err
+	}
+	e.res = &Consistency{Report: &dataset.Report{}, parsed: e.schemes}
+	if len(e.schemes) == 0 && e.rules.Checks == nil {
+		return e.res, nil
+	}
+	e.files = samples{e.Repo, e.tree}
+	e.facts = e.openFacts()
+	defer e.facts.Close() //nolint:errcheck // facts may be lost
+	in := check.Input{
+		Files: e.files, Getter: e.nodes, Tree: e.tree, Config: e.config, Facts: e.facts,
+		Rows: e.tableRows, IsTable: isTable, Near: e.near, Now: e.env.Now, Workers: e.env.workers(),
+		Progress: func(_ dataset.Rule, _ string, n int64) {
+			e.env.Events.Progress(Progress{Phase: PhaseCheck, Files: n})
+		},
+	}
+	if err := e.label(ctx, &in); err != nil {
+		return nil, err
+	}
+	for _, s := range e.schemes {
+		if err := e.scheme(ctx, s, &in); err != nil {
+			return nil, err
+		}
+	}
+	if in.Waivers, err = e.inherited(ctx); err != nil {
+		return nil, err
+	}
+	if e.res.Report, err = check.Run(ctx, in); err != nil {
+		return nil, err
+	}
+	e.res.waivers = check.Inherit(e.res.Report, in.Waivers)
+	return e.res, nil
+}
+
+// scheme applies one scheme and prepares its checks.
+func (e *examining) scheme(ctx context.Context, s split.Scheme, in *check.Input) error {
+	assigned, err := e.assign(ctx, s)
+	if err != nil {
+		return err
+	}
+	e.res.splits = append(e.res.splits, assigned.Split)
+	e.res.Schemes = append(e.res.Schemes, schemeResult(s, assigned))
+	in.Given = append(in.Given, assigned.Findings...)
+	in.Unread = append(in.Unread, assigned.Unread...)
+	cs := check.Scheme{
+		Name: s.Name, Rule: assigned.Rule, Frozen: s.Frozen, Sealed: s.Sealed,
+		Table: treeMap(assigned.Table), Fingerprints: assigned.Fingerprints, Counts: checkCounts(assigned.Counts),
+		Sample: s.IsSample, Groups: e.groups(s, assigned.Split),
+		Rows: e.schemeRows(s, e.files),
+	}
+	if cs.Before, err = e.before(ctx, s); err != nil {
+		return err
+	}
+	if cs.Earlier, err = e.earlier(ctx, s, assigned.Table); err != nil {
+		return err
+	}
+	in.Schemes = append(in.Schemes, cs)
+	return nil
+}
+
+// assign applies a scheme to the tree.
+func (e *examining) assign(ctx context.Context, s split.Scheme) (split.Assigned, error) {
+	in := split.Input{Files: e.files, Rows: splitRows, Redraw: slices.Contains(e.redraw, s.Name)}
+	if before := splitOf(e.prior, s.Name); before != nil {
+		in.Before, in.BeforeFiles = before, samples{e.Repo, e.priorTree}
+		if kept, ok := e.recall(*before, e.priorTree); ok && !e.priorTree.IsZero() {
+			in.State = kept.State
+			in.Changes = split.TreeChanges(ctx, e.store, treeMap(e.priorTree), treeMap(e.tree), func(p string) bool { return !isRules(p) })
+		}
+	}
+	out, err := split.Assign(ctx, e.nodes, s, in)
+	if err == nil {
+		e.remember(out)
+	}
+	return out, err
+}
+
+// splitOf finds the split of a scheme; nil: there is none.
+func splitOf(splits []objects.Split, scheme string) *objects.Split {
+	for i := range splits {
+		if splits[i].Scheme == scheme {
+			return &splits[i]
+		}
+	}
+	return nil
+}
+
+// The kind of facts that splits of trees are.
+const factSplit = "split-v1"
+
+// splitFact is what is kept of a scheme that was applied.
+type splitFact struct {
+	State  []byte                 `json:"state"`
+	Counts map[string]split.Count `json:"counts"`
+}
+
+// splitKey tells a scheme that was applied to a tree from all others.
+func splitKey(s objects.Split, tree objects.ID) objects.ID {
+	return objects.Derive("mlvc 2026-11-26 split fact v1", []byte(s.Scheme), []byte{0}, s.Table[:], tree[:], []byte(s.Rule))
+}
+
+func (e *examining) recall(s objects.Split, tree objects.ID) (fact splitFact, ok bool) {
+	data, ok := e.facts.Get(factSplit, splitKey(s, tree))
+	return fact, ok && json.Unmarshal(data, &fact) == nil
+}
+
+func (e *examining) remember(a split.Assigned) {
+	if data, err := json.Marshal(splitFact{a.State, a.Counts}); err == nil {
+		e.facts.Put(factSplit, splitKey(a.Split, e.tree), data)
+	}
+}
+
+func schemeResult(s split.Scheme, a split.Assigned) SchemeResult {
+	res := SchemeResult{Scheme: s.Name, Rows: s.OfRows(), Samples: a.Samples}
+	names := s.Names()
+	for name := range a.Counts {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		res.Splits = append(res.Splits, SplitResult{
+			Name: name, Count: a.Counts[name], Fingerprint: a.Fingerprints[name],
+			Frozen: slices.Contains(s.Frozen, name), Sealed: slices.Contains(s.Sealed, name),
+		})
+	}
+	return res
+}
+
+func checkCounts(counts map[string]split.Count) map[string]check.Count {
+	out := make(map[string]check.Count, len(counts))
+	for name, c := range counts {
+		out[name] = check.Count{Files: c.Files, Rows: c.Rows, Bytes: c.Bytes, Classes: c.Classes}
+	}
+	return out
+}
+
+// groups are those that a scheme declares.
+func (e *examining) groups(s split.Scheme, of objects.Split) *check.Groups {
+	if s.Group == nil {
+		return nil
+	}
+	g := &check.Groups{Key: splitKey(objects.Split{Scheme: s.Name, Rule: of.Rule}, objects.ID{})}
+	if s.Group.Column == "" && !s.OfRows() {
+		g.Of = s.GroupOf
+		return g
+	}
+	g.All = func(ctx context.Context) iter.Seq2[check.Grouped, error] {
+		return func(yield func(check.Grouped, error) bool) {
+			for m, err := range split.Groups(ctx, e.nodes, s, of.Table, split.Input{Files: e.files, Rows: splitRows}) {
+				if !yield(check.Grouped{Sample: m.Sample, Group: m.Group}, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+	return g
+}
+
+// before is the scheme as the first parent has it; nil: it has none.
+func (e *examining) before(ctx context.Context, s split.Scheme) (*check.Before, error) {
+	if len(e.parents) == 0 {
+		return nil, nil
+	}
+	c, err := e.commit(ctx, e.parents[0])
+	if err != nil {
+		return nil, err
+	}
+	old := splitOf(c.Splits, s.Name)
+	if old == nil {
+		return nil, nil
+	}
+	b := e.beforeOf(c, *old)
+	if e.config.Drift != (check.Drift{}) {
+		b.Counts, err = e.countsOf(ctx, c, *old)
+	}
+	return &b, err
+}
+
+func (e *examining) beforeOf(c objects.Commit, old objects.Split) check.Before {
+	files := samples{e.Repo, c.Tree}
+	b := check.Before{Rule: old.Rule, Tree: c.Tree, Table: treeMap(old.Table), Fingerprints: old.Fingerprints, Files: files}
+	if was, err := split.ParseRule(old.Scheme, old.Rule); err == nil {
+		b.Rows = e.schemeRows(was, files)
+	}
+	return b
+}
+
+// countsOf counts what the splits of a commit hold.
+func (e *examining) countsOf(ctx context.Context, c objects.Commit, s objects.Split) (map[string]check.Count, error) {
+	if fact, ok := e.recall(s, c.Tree); ok {
+		return checkCounts(fact.Counts), nil
+	}
+	scheme, err := split.ParseRule(s.Scheme, s.Rule)
+	if err != nil {
+		return nil, nil //nolint:nilerr // a rule of a later version cannot be counted by
+	}
+	files := samples{e.Repo, c.Tree}
+	a, err := split.Assign(ctx, e.overlay(), scheme, split.Input{Files: files, Rows: splitRows, Before: &s, BeforeFiles: files})
+	return checkCounts(a.Counts), err
+}
+
+// The most commits that are looked at for what moved out of an evaluation
+// split, and the most split tables of them.
+const (
+	maxEarlier       = 200
+	maxEarlierTables = 16
+)
+
+// earlier are the tables of a scheme that commits before the first parent have.
+func (e *examining) earlier(ctx context.Context, s split.Scheme, table objects.ID) ([]check.Before, error) {
+	var list []check.Before
+	seen := map[objects.ID]bool{table: true}
+	at := objects.ID{}
+	if len(e.parents) > 0 {
+		at = e.parents[0]
+	}
+	for n := 0; n < maxEarlier && !at.IsZero() && len(list) < maxEarlierTables; n++ {
+		c, err := e.commit(ctx, at)
+		if errors.Is(err, objects.ErrNotFound) {
+			break // a history that gc has cut
+		}
+		if err != nil {
+			return nil, err
+		}
+		if old := splitOf(c.Splits, s.Name); old != nil && !seen[old.Table] {
+			seen[old.Table] = true
+			if n > 0 {
+				list = append(list, e.beforeOf(c, *old))
+			}
+		}
+		if at = (objects.ID{}); len(c.Parents) > 0 {
+			at = c.Parents[0]
+		}
+	}
+	return list, nil
+}
+
+// inherited are the waivers of all parents.
+func (e *examining) inherited(ctx context.Context) ([]objects.Waiver, error) {
+	list := slices.Clone(e.waivers)
+	for _, id := range e.parents {
+		c, err := e.commit(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, c.Waivers...)
+	}
+	return list, nil
+}
+
+// Waive is a wish to let the findings of a rule stand.
+type Waive struct {
+	Rule   dataset.Rule
+	Reason string
+}
+
+// waive covers findings by new waivers.
+func (c *Consistency) waive(wishes []Waive) error {
+	for _, w := range wishes {
+		if !slices.Contains(check.Rules, w.Rule) {
+			return &UsageError{What: fmt.Sprintf("there is no rule %q", w.Rule), Hint: "rules are " + ruleNames()}
+		}
+		waiver, err := check.Waive(c.Report, w.Rule, w.Reason)
+		switch {
+		case errors.Is(err, check.ErrNothingToWaive):
+			return &UsageError{What: fmt.Sprintf("nothing is found by the rule %s that no waiver covers", w.Rule), Hint: "leave out --waive"}
+		case err != nil:
+			return err
+		}
+		c.waivers = append(c.waivers, waiver)
+	}
+	return nil
+}
+
+func ruleNames() string {
+	names := make([]string, len(check.Rules))
+	for i, rule := range check.Rules {
+		names[i] = string(rule)
+	}
+	return strings.Join(names, ", ")
+}
+
+// RefusedError refuses a commit for what the checks found. Nothing moved.
+type RefusedError struct{ *Consistency }
+
+func (e *RefusedError) Error() string {
+	var parts []string
+	for _, c := range e.Report.Rules {
+		if open := c.Findings - c.Waived; c.Level == dataset.Error && open > 0 {
+			parts = append(parts, fmt.Sprintf("%s (%d)", c.Rule, open))
+		}
+	}
+	slices.Sort(parts)
+	return "the data break the rules of mlvc.toml: " + strings.Join(slices.Compact(parts), ", ")
+}

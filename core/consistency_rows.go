@@ -1,0 +1,158 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"path"
+	"strings"
+
+	"github.com/mlvc/mlvc/core/dataset"
+	"github.com/mlvc/mlvc/core/dataset/check"
+	"github.com/mlvc/mlvc/core/dataset/similar"
+	"github.com/mlvc/mlvc/core/dataset/split"
+	"github.com/mlvc/mlvc/core/dataset/table"
+)
+
+// isTable reports whether a file is read as a table where nothing says so. A
+// JSON file may be anything.
+func isTable(name string) bool {
+	return table.Is(name) && path.Ext(strings.TrimSuffix(name, ".gz")) != ".json"
+}
+
+// openTable opens a table for one pass.
+func openTable(ctx context.Context, files dataset.Files, f dataset.File) (*table.Table, func() error, error) {
+	content, err := files.Open(ctx, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := table.Open(ctx, f, content)
+	if err != nil {
+		return nil, nil, errors.Join(err, content.Close())
+	}
+	return t, content.Close, nil
+}
+
+// readRows yields the rows of a table; unread says what became of a place that
+// cannot be read.
+func readRows(ctx context.Context, files dataset.Files, f dataset.File, ignore, columns []string, unread func(dataset.Unread) bool, row func(table.Row) bool) error {
+	t, done, err := openTable(ctx, files, f)
+	if err == nil {
+		defer done() //nolint:errcheck // it was only read
+		for r, rerr := range t.Without(ignore...).Rows(ctx, columns...) {
+			if place, ok := table.IsPlace(rerr); ok {
+				if !unread(dataset.Unread{Path: f.Path, Place: place.Place, Why: place.Why}) {
+					return nil
+				}
+				continue
+			}
+			if err = rerr; err != nil || !row(r) {
+				break
+			}
+		}
+	}
+	if place, ok := table.IsPlace(err); ok {
+		unread(dataset.Unread{Path: f.Path, Place: place.Place, Why: place.Why})
+		return nil
+	}
+	return err
+}
+
+// splitRows reads tables for package split.
+func splitRows(ctx context.Context, files dataset.Files, f dataset.File, columns []string) iter.Seq2[split.Row, error] {
+	return func(yield func(split.Row, error) bool) {
+		err := readRows(ctx, files, f, nil, columns,
+			func(u dataset.Unread) bool { return yield(split.Row{Unread: &u}, nil) },
+			func(r table.Row) bool {
+				return yield(split.Row{Number: r.Number, Hash: r.Hash, Values: r.Values}, nil)
+			})
+		if err != nil {
+			yield(split.Row{}, err)
+		}
+	}
+}
+
+// checkRows reads the rows of a table for package check; place tells the split
+// of a row by the values of columns.
+func checkRows(ctx context.Context, files dataset.Files, f dataset.File, ignore, columns []string, place func(table.Row) (string, error)) iter.Seq2[check.Row, error] {
+	return func(yield func(check.Row, error) bool) {
+		err := readRows(ctx, files, f, ignore, columns,
+			func(u dataset.Unread) bool { return yield(check.Row{}, &check.UnreadError{Unread: u}) },
+			func(r table.Row) bool {
+				name, err := place(r)
+				return yield(check.Row{Number: r.Number, Hash: r.Hash, Split: name}, err)
+			})
+		if err != nil {
+			yield(check.Row{}, err)
+		}
+	}
+}
+
+// tableRows reads the rows of a table file whose rows are no samples of a
+// scheme.
+func (e *examining) tableRows(ctx context.Context, f dataset.File, ignore []string) iter.Seq2[check.Row, error] {
+	return checkRows(ctx, e.files, f, ignore, nil, func(table.Row) (string, error) { return "", nil })
+}
+
+// schemeRows reads the rows of tables whose rows are samples of a scheme; nil
+// for any other scheme. What decides the split of a row does not count in its
+// hash.
+func (e *examining) schemeRows(s split.Scheme, files dataset.Files) func(ctx context.Context, f dataset.File) iter.Seq2[check.Row, error] {
+	if !s.OfRows() {
+		return nil
+	}
+	ignore := append([]string{s.Column}, e.config.Ignore...)
+	return func(ctx context.Context, f dataset.File) iter.Seq2[check.Row, error] {
+		return checkRows(ctx, files, f, ignore, s.Columns(), func(r table.Row) (string, error) {
+			return s.RowSplit(split.Row{Number: r.Number, Hash: r.Hash, Values: r.Values})
+		})
+	}
+}
+
+// near finds near-duplicates between splits.
+func (e *examining) near(ctx context.Context, files iter.Seq2[check.NearFile, error], limits check.Near, unread func(dataset.Unread)) iter.Seq2[check.NearPair, error] {
+	return func(yield func(check.NearPair, error) bool) {
+		h := similar.Hasher{Files: e.files, Facts: e.facts, Workers: e.env.workers(), Turns: limits.Rotations}
+		hashed, err := h.Hash(ctx, func(yield func(similar.Input, error) bool) {
+			for f, err := range files {
+				if !yield(similar.Input{File: f.File, Split: f.Split}, err) || err != nil {
+					return
+				}
+			}
+		})
+		if err != nil {
+			yield(check.NearPair{}, err)
+			return
+		}
+		for _, u := range hashed.Unread {
+			unread(u)
+		}
+		most := similar.DefaultLimits
+		if limits.Images > 0 {
+			most.Images = limits.Images
+		}
+		if limits.Text > 0 {
+			most.Text = limits.Text
+		}
+		items := hashed.Items
+		if limits.Images < 0 {
+			items = textsOf(items)
+		}
+		for p, err := range similar.Pairs(ctx, items, most) {
+			distance, measure := p.Distance()
+			if !yield(check.NearPair{A: p.A, B: p.B, Distance: distance, Measure: measure}, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func textsOf(items []similar.Item) []similar.Item {
+	var texts []similar.Item
+	for _, i := range items {
+		if i.Text != nil {
+			texts = append(texts, i)
+		}
+	}
+	return texts
+}

@@ -1,0 +1,164 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mlvc/mlvc/core/dataset"
+	"github.com/mlvc/mlvc/core/dataset/split"
+	"github.com/mlvc/mlvc/core/history"
+	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/content"
+)
+
+// hold holds a commit that is about to be made to the rules, whatever makes it,
+// and notes its splits and waivers in it. A *RefusedError refuses it.
+func (s *session) hold(ctx context.Context, c *objects.Commit, rules Rules, wishes []Waive) (*Consistency, error) {
+	if rules.Splits == nil && rules.Checks == nil {
+		if len(wishes) > 0 {
+			return nil, &UsageError{What: RulesFile + " has no [splits], so nothing is checked", Hint: "leave out --waive"}
+		}
+		return nil, nil
+	}
+	res, err := s.examine(ctx, c, rules)
+	if err != nil {
+		return nil, err
+	}
+	if err := res.waive(wishes); err != nil {
+		return res, err
+	}
+	c.Splits, c.Waivers = res.splits, res.waivers
+	if res.Report.Refused() {
+		return res, &RefusedError{res}
+	}
+	s.warnOf(res.Report)
+	return res, nil
+}
+
+// examine holds a commit that is about to be made to the rules, and says what
+// was found.
+func (s *session) examine(ctx context.Context, c *objects.Commit, rules Rules) (*Consistency, error) {
+	e := &examining{Repo: s.Repo, nodes: s.store, rules: rules, tree: c.Tree, parents: c.Parents}
+	if err := e.inherit(ctx, s); err != nil {
+		return nil, err
+	}
+	return e.run(ctx)
+}
+
+// inherit makes the splits of the parents the prior; of two parents they are
+// merged.
+func (e *examining) inherit(ctx context.Context, s *session) error {
+	if len(e.parents) == 0 {
+		return nil
+	}
+	ours, err := e.commit(ctx, e.parents[0])
+	if err != nil {
+		return err
+	}
+	e.prior, e.priorTree = ours.Splits, ours.Tree
+	for _, id := range e.parents[1:] {
+		if e.prior, err = s.mergeSplits(ctx, e.parents[0], id, e.prior); err != nil {
+			return err
+		}
+		// What was derived belongs to the table of one side.
+		e.priorTree = objects.ID{}
+	}
+	return nil
+}
+
+// mergeSplits merges the split tables of two commits against their base.
+// Where both sides assigned the same new sample differently ours stands: the
+// checks look at the outcome as at any other.
+func (s *session) mergeSplits(ctx context.Context, oursID, theirsID objects.ID, ours []objects.Split) ([]objects.Split, error) {
+	theirs, err := s.commit(ctx, theirsID)
+	if err != nil {
+		return nil, err
+	}
+	base, _, err := history.MergeBase(ctx, s.store, oursID, theirsID)
+	if err != nil {
+		return nil, err
+	}
+	var merged []objects.Split
+	for _, scheme := range schemeNames(ours, theirs.Splits) {
+		mine := splitOf(ours, scheme)
+		one, _, err := split.Merge(ctx, s.store, splitOf(base.Splits, scheme), mine, splitOf(theirs.Splits, scheme))
+		if _, both := errors.AsType[*split.RuleConflictError](err); both {
+			one, err = mine, nil // the rule of the merged mlvc.toml assigns what is not in it
+		}
+		if err != nil {
+			return nil, err
+		}
+		if one != nil {
+			merged = append(merged, *one)
+		}
+	}
+	return merged, nil
+}
+
+// schemeNames are the schemes of some lists of splits, each once.
+func schemeNames(lists ...[]objects.Split) []string {
+	var names []string
+	seen := map[string]bool{}
+	for _, list := range lists {
+		for _, s := range list {
+			if !seen[s.Scheme] {
+				seen[s.Scheme] = true
+				names = append(names, s.Scheme)
+			}
+		}
+	}
+	return names
+}
+
+// warnOf tells what rules found that does not refuse the commit.
+func (r *Repo) warnOf(report *dataset.Report) {
+	for _, c := range report.Rules {
+		if open := c.Findings - c.Waived; open > 0 {
+			scheme := ""
+			if c.Scheme != "" && c.Scheme != split.Default {
+				scheme = " of scheme " + c.Scheme
+			}
+			r.env.Events.Warn(Warning{Code: "check_" + string(c.Rule), Message: fmt.Sprintf("%s%s: %s", c.Rule, scheme, firstOf(report, c))})
+		}
+	}
+	if n := len(report.Unread); n > 0 {
+		u := report.Unread[0]
+		text := u.Path + ": " + u.Why
+		if u.Place != "" {
+			text = u.Path + ": " + u.Place + ": " + u.Why
+		}
+		if n > 1 {
+			text += fmt.Sprintf(" (and %d more)", n-1)
+		}
+		r.env.Events.Warn(Warning{Code: "check_unread", Message: "not checked, for it cannot be read: " + text})
+	}
+}
+
+// firstOf is the first finding of a rule that no waiver covers, and how many
+// there are.
+func firstOf(report *dataset.Report, c dataset.Checked) string {
+	for _, f := range report.Findings {
+		if f.Rule == c.Rule && f.Scheme == c.Scheme && f.Waived == "" {
+			if more := c.Findings - c.Waived - 1; more > 0 {
+				return fmt.Sprintf("%s (and %d more)", f.Message, more)
+			}
+			return f.Message
+		}
+	}
+	return count(int(c.Findings-c.Waived), "finding", "findings")
+}
+
+// rulesOf reads the mlvc.toml of a tree.
+func (r *Repo) rulesOf(ctx context.Context, tree objects.ID) (Rules, error) {
+	e, ok, err := r.lookUp(ctx, tree, RulesFile)
+	if err != nil || !ok {
+		return DefaultRules(), err
+	}
+	var text bytes.Buffer
+	if err := content.Read(ctx, r.store, e, &text, 1); err != nil {
+		return Rules{}, err
+	}
+	return ParseRules(text.Bytes())
+}
