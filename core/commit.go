@@ -99,6 +99,13 @@ func (r *Repo) commitRules() (Rules, error) {
 	if err != nil {
 		return Rules{}, err
 	}
+	// Before anything is read: it can take hours.
+	if _, err := rules.schemes(); err != nil {
+		return Rules{}, err
+	}
+	if _, err := rules.checks(); err != nil {
+		return Rules{}, err
+	}
 	if paired, err := r.Paired(); err != nil || !paired {
 		return rules, err
 	}

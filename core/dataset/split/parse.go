@@ -35,6 +35,9 @@ func Parse(tree map[string]any) ([]Scheme, error) {
 	var schemes []Scheme
 	for _, key := range slices.Sorted(maps.Keys(tree)) {
 		sub, isTable := tree[key].(map[string]any)
+		if isTable && slices.Contains(options, key) && !slices.Contains(tables, key) {
+			return nil, &KeyError{"splits." + key, fmt.Sprintf("%q says how a scheme divides, so no scheme can have the name", key)}
+		}
 		if !isTable || slices.Contains(options, key) {
 			own[key] = tree[key]
 			continue
@@ -58,6 +61,9 @@ func Parse(tree map[string]any) ([]Scheme, error) {
 	s, err := parseScheme(Default, "splits", own)
 	return append([]Scheme{s}, schemes...), err
 }
+
+// tables are the options whose values can be tables.
+var tables = []string{"ratios", "time", "group", "stratify"}
 
 // parser reads one scheme; the first error stays.
 type parser struct {

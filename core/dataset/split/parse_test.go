@@ -108,6 +108,7 @@ func TestParseErrors(t *testing.T) {
 		{"[splits]\ntrain = ['a']\nfolds = 3", "splits.folds", "two schemes"},
 		{"[splits]\nfolds = 3\nratios = { a = 1, b = 1 }", "splits.folds", "with ratios as well"},
 		{"[splits]\nfolds = 1", "splits.folds", "from 2"},
+		{"[splits.folds]\nfolds = 3", "splits.folds", "no scheme can have the name"},
 		{"[splits]\nratios = { a = 1 }", "splits.ratios", "2 to"},
 		{"[splits]\nratios = { a = 1, b = 0 }", "splits.ratios.b", "above 0"},
 		{"[splits]\nratios = { a = 0.3333333, b = 1 }", "splits.ratios.a", "six decimals"},
