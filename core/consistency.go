@@ -153,12 +153,17 @@ func (e *examining) scheme(ctx context.Context, s split.Scheme, in *check.Input)
 	}
 	e.res.splits = append(e.res.splits, assigned.Split)
 	e.res.Schemes = append(e.res.Schemes, schemeResult(s, assigned))
-	in.Given = append(in.Given, assigned.Findings...)
+	for _, f := range assigned.Findings {
+		// What is in several splits, or in none, the checks find themselves.
+		if f.Rule == dataset.RuleReadable || s.OfRows() {
+			in.Given = append(in.Given, f)
+		}
+	}
 	in.Unread = append(in.Unread, assigned.Unread...)
 	cs := check.Scheme{
-		Name: s.Name, Rule: assigned.Rule, Frozen: s.Frozen, Sealed: s.Sealed,
+		Name: s.Name, Rule: e.ruleOf(assigned.Rule, e.schemes), Frozen: s.Frozen, Sealed: s.Sealed,
 		Table: treeMap(assigned.Table), Fingerprints: assigned.Fingerprints, Counts: checkCounts(assigned.Counts),
-		Sample: s.IsSample, Groups: e.groups(s, assigned.Split),
+		Sample: e.sampleOf(s), Groups: e.groups(s, assigned.Split),
 		Rows: e.schemeRows(s, e.files),
 	}
 	if cs.Before, err = e.before(ctx, s); err != nil {
@@ -169,6 +174,27 @@ func (e *examining) scheme(ctx context.Context, s split.Scheme, in *check.Input)
 	}
 	in.Schemes = append(in.Schemes, cs)
 	return nil
+}
+
+// sampleOf tells the files that a scheme should put into a split: not what it
+// or another scheme is read from, unless it says which files are samples.
+func (e *examining) sampleOf(s split.Scheme) func(path string) bool {
+	return func(path string) bool {
+		if !s.IsSample(path) || len(s.Of) > 0 {
+			return s.IsSample(path)
+		}
+		return !slices.ContainsFunc(e.schemes, func(other split.Scheme) bool { return other.Reads(path) })
+	}
+}
+
+// ruleOf is what decides about a file by its path: the rule of a scheme, and
+// those of all schemes, for sampleOf asks them too.
+func (e *examining) ruleOf(rule string, schemes []split.Scheme) string {
+	rules := []string{rule, "samples v2"}
+	for _, s := range schemes {
+		rules = append(rules, s.Name, s.Rule())
+	}
+	return strings.Join(rules, "\n")
 }
 
 // assign applies a scheme to the tree.
@@ -293,7 +319,13 @@ func (e *examining) before(ctx context.Context, s split.Scheme) (*check.Before, 
 
 func (e *examining) beforeOf(c objects.Commit, old objects.Split) check.Before {
 	files := samples{e.Repo, c.Tree}
-	b := check.Before{Rule: old.Rule, Tree: c.Tree, Table: treeMap(old.Table), Fingerprints: old.Fingerprints, Files: files}
+	var schemes []split.Scheme
+	for _, other := range c.Splits {
+		if was, err := split.ParseRule(other.Scheme, other.Rule); err == nil {
+			schemes = append(schemes, was)
+		}
+	}
+	b := check.Before{Rule: e.ruleOf(old.Rule, schemes), Tree: c.Tree, Table: treeMap(old.Table), Fingerprints: old.Fingerprints, Files: files}
 	if was, err := split.ParseRule(old.Scheme, old.Rule); err == nil {
 		b.Rows = e.schemeRows(was, files)
 	}

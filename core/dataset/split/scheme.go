@@ -209,9 +209,13 @@ func (s Scheme) isSample(path string) bool {
 
 func (s Scheme) String() string { return fmt.Sprintf("scheme %s: %s", s.Name, s.Rule()) }
 
-// IsSample reports whether the file at a path may be a sample of the scheme, by
-// its path alone.
-func (s Scheme) IsSample(path string) bool { return s.isSample(path) }
+// IsSample reports whether the file at a path is a sample of a scheme of files,
+// by its path alone; no file is one of a scheme of rows.
+func (s Scheme) IsSample(path string) bool { return !s.OfRows() && s.isSample(path) }
+
+// Reads reports whether the file at a path is a table or a list that the scheme
+// is read from.
+func (s Scheme) Reads(path string) bool { return s.reads(path) }
 
 // GroupOf returns the group of the file at a path, where the path alone tells
 // it; empty: a group by itself.
