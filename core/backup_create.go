@@ -111,7 +111,7 @@ func (r *Repo) checkBackup(b *Backups, opt BackupCreateOptions) error {
 	if folder := strings.TrimPrefix(b.url, "file://"); inside(r.root, filepath.FromSlash(folder)) {
 		return &UsageError{What: fmt.Sprintf("%s is inside of the dataset itself, and would be lost with it", b.url), Hint: "choose a folder outside of " + r.root + ", best on another disk"}
 	}
-	part, err := r.Part()
+	part, err := r.readPart()
 	if err != nil {
 		return err
 	}

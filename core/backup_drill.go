@@ -92,15 +92,15 @@ func (b *Backups) drill(ctx context.Context, s backup.Set, folder string, res *B
 		return err
 	}
 	defer func() { err = errors.Join(err, chosen.chain.Close()) }()
-	opt := BackupRestoreOptions{To: folder, SkipDamaged: true}
-	var done Carried
+	opt := BackupRestoreOptions{To: folder, SkipDamaged: true, sealed: true}
+	var done BackupRestoreResult
 	res.Healed, err = b.healing(ctx, chosen.chain, func(again bool) error {
 		if res.Percent < 100 && opt.Paths == nil {
 			if opt.Paths, err = b.sample(ctx, chosen, res.Percent); err != nil {
 				return err
 			}
 		}
-		done = Carried{}
+		done = BackupRestoreResult{}
 		return b.restoreFiles(ctx, chosen, opt, again, &done)
 	})
 	res.Failed = append(res.Failed, done.Damaged...)

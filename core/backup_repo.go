@@ -140,7 +140,7 @@ func (b *Backups) fillRepo(ctx context.Context, r *Repo, chosen *chosenSet, res 
 		}
 	}
 	res.CheckoutResult = CheckoutResult{}
-	res.Carried, err = s.carry(ctx, Unfinished{Verb: "restore", Goal: "the files of backup set " + res.Label, To: s.head.Tree}, carryOptions{})
+	res.Carried, err = s.carry(ctx, Unfinished{Verb: "restore", Goal: "the files of backup set " + res.Label, To: s.head.Tree}, carryOptions{commit: s.head.Commit})
 	res.setHead(s.head)
 	return err
 }

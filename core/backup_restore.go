@@ -22,8 +22,13 @@ type BackupRestoreOptions struct {
 	Time time.Time
 	To   string // absolute; empty, not there yet, or with equal files
 	// Paths are files and folders, relative to the root; none: everything.
-	Paths       []string
+	Paths []string
+	// Splits limits it to splits, as in CheckoutOptions. Sealed splits are left
+	// out: there is nothing here to log that they are read.
+	Splits      []string
 	SkipDamaged bool
+
+	sealed bool // sealed splits, too: nobody gets to see what is written
 }
 
 // BackupRestoreResult is what a restore did.
@@ -34,6 +39,8 @@ type BackupRestoreResult struct {
 	Sets   []string       `json:"sets"` // that it was read from
 	Commit objects.ID     `json:"commit"`
 	Healed []BackupHealed `json:"healed,omitempty"` // for this restore alone
+	// Sealed are the sealed splits that were left out.
+	Sealed []SealedSplit `json:"sealed,omitempty"`
 	Carried
 	Took time.Duration `json:"took_ns"`
 }
@@ -54,7 +61,7 @@ func (b *Backups) Restore(ctx context.Context, opt BackupRestoreOptions) (res Ba
 	res.Label, res.Commit, res.Sets = string(chosen.label), chosen.commit, chosen.sets()
 	res.Healed, err = b.healing(ctx, chosen.chain, func(again bool) error {
 		res.Carried = Carried{}
-		return b.restoreFiles(ctx, chosen, opt, again, &res.Carried)
+		return b.restoreFiles(ctx, chosen, opt, again, &res)
 	})
 	if err != nil {
 		return res, b.damaged(err)
@@ -66,17 +73,14 @@ func (b *Backups) Restore(ctx context.Context, opt BackupRestoreOptions) (res Ba
 
 // restoreFiles writes the files. Damage is skipped only when it was tried to heal
 // it.
-func (b *Backups) restoreFiles(ctx context.Context, chosen *chosenSet, opt BackupRestoreOptions, again bool, res *Carried) error {
+func (b *Backups) restoreFiles(ctx context.Context, chosen *chosenSet, opt BackupRestoreOptions, again bool, res *BackupRestoreResult) error {
 	commit, err := chosen.readCommit(ctx)
 	if err != nil {
 		return err
 	}
 	into := &intoFolder{
 		env: b.env, from: chosen.chain, files: packed{chosen.chain, b.env.workers()},
-		verb: "restore into", dir: opt.To, tree: commit.Tree, res: res,
-	}
-	if len(opt.Paths) == 0 {
-		into.total = commit.Delta
+		verb: "restore into", dir: opt.To, tree: commit.Tree, res: &res.Carried,
 	}
 	if into.paths, err = cleanPaths(opt.Paths); err != nil {
 		return err
@@ -84,6 +88,13 @@ func (b *Backups) restoreFiles(ctx context.Context, chosen *chosenSet, opt Backu
 	if err := checkMatchIn(ctx, chosen.chain, "backup set "+string(chosen.label), into.paths, commit.Tree); err != nil {
 		return err
 	}
+	if err := into.choose(ctx, "backup set "+string(chosen.label), commit, opt.Splits, opt.sealed); err != nil {
+		if sealed, ok := errors.AsType[*SealedError](err); ok {
+			sealed.Backup = true
+		}
+		return err
+	}
+	res.Sealed = into.part.sealedOut()
 	return into.run(ctx, opt.SkipDamaged && again)
 }
 

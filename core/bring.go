@@ -57,7 +57,7 @@ func oneEntry(e objects.Entry) entries {
 // writer lock only if something is missing. It costs nothing where all
 // contents are here by right.
 func (r *Repo) bring(ctx context.Context, wanted entries) error {
-	part, err := r.Part()
+	part, err := r.readPart()
 	if err != nil || !part.Promised {
 		return err
 	}
@@ -73,7 +73,7 @@ func (r *Repo) bring(ctx context.Context, wanted entries) error {
 
 // bring makes contents be here. It fails with a *NotHereError.
 func (s *session) bring(ctx context.Context, wanted entries) error {
-	part, err := s.Part()
+	part, err := s.readPart()
 	if err != nil || !part.Promised {
 		return err
 	}

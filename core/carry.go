@@ -73,6 +73,10 @@ func (c *Carried) leaveOut(path string) {
 type carryOptions struct {
 	force       bool
 	skipDamaged bool
+	// commit is what the files become, whose splits the part is bound to; zero:
+	// none. It does not matter where some paths change alone.
+	commit objects.ID
+	unseal bool // also what it seals
 }
 
 // carry takes the working tree, the index and the names along a piece of work,
@@ -99,12 +103,19 @@ func (s *session) carry(ctx context.Context, u Unfinished, opt carryOptions) (Ca
 	} else if err := s.checkMoves(ctx, &u); err != nil {
 		return Carried{}, err
 	}
-	held, err := s.Part()
+	held, err := s.Part(ctx)
 	if err != nil {
 		return Carried{}, err
 	}
+	if earlier == nil && len(u.Paths) == 0 {
+		if u.Part, err = s.boundPart(ctx, held, u.Part, opt); err != nil {
+			return Carried{}, err
+		}
+	}
 	c := &carrying{session: s, opt: opt, from: u.From, to: u.To, held: held, holds: held}
-	c.work = c.partly(u)
+	if c.work, err = c.partly(ctx, u); err != nil {
+		return Carried{}, err
+	}
 	c.res.Resumed = earlier != nil
 	if u = c.work; u.From != u.To || len(u.Paths) > 0 || u.Part != nil {
 		if err := c.run(ctx); err != nil {
@@ -123,17 +134,33 @@ func (s *session) carry(ctx context.Context, u Unfinished, opt carryOptions) (Ca
 	return c.res, c.finish(ctx, &c.work)
 }
 
+// boundPart is the part that the files go to, wanted (nil: as held) as the
+// splits of the commit make it.
+func (s *session) boundPart(ctx context.Context, held Part, wanted *Part, opt carryOptions) (*Part, error) {
+	b := binding{unseal: opt.unseal, warn: s.env.Events.Warn}
+	if !opt.commit.IsZero() {
+		c, err := s.commit(ctx, opt.commit)
+		if err != nil {
+			return nil, err
+		}
+		b.splits = c.Splits
+	}
+	if wanted == nil {
+		wanted = &held
+	}
+	bound := b.bind(*wanted)
+	bound.Promised, bound.Remote = false, ""
+	return &bound, nil
+}
+
 // partly decides which part the files go to.
-func (c *carrying) partly(u Unfinished) Unfinished {
-	if u.Part == nil {
-		return u
-	}
-	if u.Part.sameFiles(c.held) {
+func (c *carrying) partly(ctx context.Context, u Unfinished) (_ Unfinished, err error) {
+	if u.Part == nil || u.Part.sameFiles(c.held) {
 		u.Part = nil
-		return u
+		return u, nil
 	}
-	c.holds = *u.Part
-	return u
+	c.holds, err = u.Part.compile(ctx, c.store)
+	return u, err
 }
 
 // checkMoves fails where the names could not move at the end of the work.
@@ -155,13 +182,15 @@ func (s *session) abort(ctx context.Context) (*Unfinished, Carried, worktree.Obs
 	if err != nil || u == nil {
 		return nil, Carried{}, worktree.Obstacles{}, err
 	}
-	held, err := s.Part()
+	held, err := s.Part(ctx)
 	if err != nil {
 		return u, Carried{}, worktree.Obstacles{}, err
 	}
 	c := &carrying{session: s, work: *u, from: u.To, to: u.From, held: held, holds: held, back: true}
 	if u.Part != nil {
-		c.held = *u.Part
+		if c.held, err = u.Part.compile(ctx, s.store); err != nil {
+			return u, Carried{}, worktree.Obstacles{}, err
+		}
 	}
 	c.work.Token += "-back"
 	c.res.Resumed = true

@@ -66,6 +66,7 @@ type carrySweep struct {
 	ends     string // the branch at which it ends
 	merges   bool
 	restores bool
+	rules    string // mlvc.toml of the first commit; empty: as init makes it
 
 	commits     known
 	main, other objects.ID
@@ -77,6 +78,9 @@ var local = map[string]string{"mine.txt": "in no commit", "kept/edited.txt": "ed
 func (c *carrySweep) begin(t *testing.T) *data {
 	d := newDataIn(t, fastDir(t))
 	c.commits = make(known)
+	if c.rules != "" {
+		d.write(core.RulesFile, c.rules)
+	}
 	d.write("kept/edited.txt", "as committed")
 	d.edit(1)
 	commit := func(msg string) objects.ID {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mlvc/mlvc/core/worktree"
 	"github.com/mlvc/mlvc/objects"
@@ -19,10 +20,15 @@ type CheckoutOptions struct {
 	Paths []string
 	// All makes the working tree hold everything, Part what these patterns
 	// select (relative to the root), AddPart that and what it holds already.
-	// At most one of them; none keeps the part.
+	// At most one of them; none keeps the part. Splits make it what these splits
+	// have ("train", "folds:fold-1,fold-2"), of what Part selects; with Into they
+	// say what is written.
 	All     bool
 	Part    []string
 	AddPart []string
+	Splits  []string
+	// Unseal is why sealed splits are read; empty: they are left out.
+	Unseal string
 	// Into is an absolute folder that gets the files instead of the working
 	// tree. It must be empty, or every file in it equal to the commit's.
 	Into string
@@ -45,6 +51,8 @@ type CheckoutResult struct {
 	Into           string `json:"into,omitempty"`
 	// Part is what the working tree holds of the dataset; nil: everything.
 	Part *Part `json:"part,omitempty"`
+	// Sealed are the sealed splits that were left out.
+	Sealed []SealedSplit `json:"sealed,omitempty"`
 	Carried
 	// Aborted is the command that was taken back, and Kept the paths that
 	// were edited since it was interrupted, and stayed as they are.
@@ -67,9 +75,11 @@ func (r *Repo) Checkout(ctx context.Context, opt CheckoutOptions) (res CheckoutR
 	switch {
 	case opt.countParts() > 1:
 		return res, &UsageError{What: "everything, a part, or more of it: one of them at a time"}
-	case opt.countParts() > 0 && (opt.Abort || opt.Into != "" || len(opt.Paths) > 0):
+	case opt.changesPart() && (opt.Abort || len(opt.Paths) > 0), opt.countParts() > 0 && opt.Into != "":
 		return res, &UsageError{What: "the part that the working tree holds changes for the whole of it", Hint: "leave out the paths, --into and --abort"}
-	case opt.Abort && (opt.Rev != "" || opt.Into != "" || len(opt.Paths) > 0):
+	case len(opt.Splits) > 0 && (opt.All || len(opt.AddPart) > 0):
+		return res, &UsageError{What: "splits are chosen anew, and everything is all splits", Hint: "with --split go --path and --into"}
+	case opt.Abort && (opt.Rev != "" || opt.Into != "" || opt.Unseal != "" || len(opt.Paths) > 0):
 		return res, &UsageError{What: "--abort takes back what is unfinished and goes with nothing else"}
 	case opt.Into != "" && opt.Force:
 		return res, &UsageError{What: "--into never replaces files, so --force does not go with it", Hint: "choose an empty folder"}
@@ -85,7 +95,7 @@ func (r *Repo) Checkout(ctx context.Context, opt CheckoutOptions) (res CheckoutR
 	case opt.Abort:
 		return s.abortWork(ctx)
 	case len(opt.Paths) > 0:
-		return s.restore(ctx, RestoreOptions{Rev: opt.Rev, Paths: opt.Paths, Force: opt.Force, SkipDamaged: opt.SkipDamaged})
+		return s.restore(ctx, RestoreOptions{Rev: opt.Rev, Paths: opt.Paths, Force: opt.Force, SkipDamaged: opt.SkipDamaged, Unseal: opt.Unseal})
 	}
 	return s.checkout(ctx, opt)
 }
@@ -100,24 +110,39 @@ func (opt *CheckoutOptions) countParts() int {
 	return n
 }
 
-// newPart is the part that the options ask for; nil: no other.
+// changesPart reports whether the working tree is to hold another part.
+func (opt *CheckoutOptions) changesPart() bool {
+	return opt.countParts() > 0 || len(opt.Splits) > 0 && opt.Into == ""
+}
+
+// newPart is the part that the options ask for, its filters not bound to a
+// commit yet; nil: no other.
 func (s *session) newPart(opt CheckoutOptions) (*Part, error) {
+	filters, err := parseFilters(opt.Splits)
+	if err != nil {
+		return nil, err
+	}
 	patterns := opt.Part
 	if len(opt.AddPart) > 0 {
-		now, err := s.Part()
-		if err != nil || now.All {
-			return nil, err
+		now, err := s.readPart()
+		if err != nil || len(now.Paths) == 0 && !now.None {
+			return nil, err // of paths it has all
 		}
-		patterns = append(slices.Clone(now.Paths), opt.AddPart...)
+		patterns, filters = append(slices.Clone(now.Paths), opt.AddPart...), now.Splits
 	}
+	p := Part{All: true}
 	switch {
 	case opt.All:
-		return &Part{All: true}, nil
-	case len(patterns) == 0:
+		return &p, nil
+	case len(patterns) == 0 && len(filters) == 0:
 		return nil, nil
+	case len(patterns) > 0:
+		if p, err = selectPart(patterns); err != nil {
+			return nil, err
+		}
 	}
-	p, err := selectPart(patterns)
-	return &p, err
+	p = p.filtered(filters)
+	return &p, nil
 }
 
 func orHead(rev string) string {
@@ -147,14 +172,24 @@ func (s *session) checkout(ctx context.Context, opt CheckoutOptions) (CheckoutRe
 	if err != nil {
 		return CheckoutResult{}, err
 	}
-	goal := fmt.Sprintf("HEAD on %s at %s", headText(to), target.ID)
-	if part != nil {
-		goal += fmt.Sprintf(", with the part %q", part.Paths)
-	}
 	return s.takeTo(ctx, taking{
-		verb: "checkout", goal: goal, commit: target.ID, moves: moves, part: part,
+		verb: "checkout", goal: checkoutGoal(to, target.ID, part, opt.Unseal), commit: target.ID, moves: moves, part: part, unseal: opt.Unseal,
 		carryOptions: carryOptions{force: opt.Force, skipDamaged: opt.SkipDamaged},
 	})
+}
+
+func checkoutGoal(to refs.Value, commit objects.ID, part *Part, unseal string) string {
+	goal := fmt.Sprintf("HEAD on %s at %s", headText(to), commit)
+	if part != nil {
+		goal += fmt.Sprintf(", with the part %q", part.Paths)
+		for _, f := range part.Splits {
+			goal += fmt.Sprintf(" of %s:%s", f.Scheme, strings.Join(f.Only, ","))
+		}
+	}
+	if unseal != "" {
+		goal += ", unsealed"
+	}
+	return goal
 }
 
 // headText is a value of HEAD in a goal.
@@ -179,6 +214,7 @@ type taking struct {
 	verb, goal string
 	commit     objects.ID // whose tree the files become; zero: none
 	part       *Part      // of it; nil: as before
+	unseal     string     // why sealed splits are read, too; empty: they are not
 	moves      []refs.Move
 	undoes     objects.ID
 	carryOptions
@@ -187,28 +223,58 @@ type taking struct {
 // takeTo carries the whole working tree to a commit.
 func (s *session) takeTo(ctx context.Context, t taking) (CheckoutResult, error) {
 	res := CheckoutResult{Previous: s.head.Commit, PreviousBranch: s.head.Branch.Short()}
-	tree, err := s.treeOf(ctx, t.commit)
-	if err != nil {
-		return res, err
-	}
-	if t.part != nil {
-		if err := s.checkPart(ctx, t.commit.Short(), *t.part, tree); err != nil {
+	var target objects.Commit
+	var err error
+	if !t.commit.IsZero() {
+		if target, err = s.commit(ctx, t.commit); err != nil {
 			return res, err
 		}
 	}
+	if err := s.checkTaking(ctx, t, target); err != nil {
+		return res, err
+	}
+	t.carryOptions.commit, t.carryOptions.unseal = t.commit, t.unseal != ""
 	res.Carried, err = s.carry(ctx, Unfinished{
-		Verb: t.verb, Goal: t.goal, From: s.head.Tree, To: tree, Part: t.part,
+		Verb: t.verb, Goal: t.goal, From: s.head.Tree, To: target.Tree, Part: t.part,
 		Moves: unfinishedMoves(t.moves), Undoes: t.undoes,
 	}, t.carryOptions)
 	res.setHead(s.head)
 	if err != nil {
 		return res, err
 	}
-	part, err := s.Part()
+	part, err := s.Part(ctx)
 	if !part.All {
 		res.Part = &part
 	}
+	res.Sealed = part.sealedOut()
 	return res, err
+}
+
+// checkTaking fails for a part that the commit has nothing of, and logs what is
+// unsealed.
+func (s *session) checkTaking(ctx context.Context, t taking, target objects.Commit) error {
+	b := binding{splits: target.Splits, unseal: t.unseal != ""}
+	var filters []SplitFilter
+	if t.part != nil {
+		filters = t.part.Splits
+		if err := s.checkPart(ctx, t.commit.Short(), *t.part, target.Tree); err != nil {
+			return err
+		}
+		if err := b.check(t.commit.Short(), filters); err != nil {
+			return err
+		}
+	} else if now, err := s.readPart(); err != nil {
+		return err
+	} else {
+		filters = now.Splits
+	}
+	if t.unseal == "" {
+		return nil
+	}
+	if work, err := s.earlierWork(ctx); err != nil || work != nil && work.Goal != t.goal {
+		return err // which is refused
+	}
+	return s.logUnseal(ctx, t.commit, b.unseals(filters), t.unseal)
 }
 
 func (res *CheckoutResult) setHead(h head) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/mlvc/mlvc/core/history"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
 	"github.com/mlvc/mlvc/refs"
@@ -27,6 +28,10 @@ type CloneOptions struct {
 	// Paths limits the working tree to what these patterns select, and leaves
 	// the contents of everything else at the remote.
 	Paths []string
+	// Splits limits it to these splits, as in CheckoutOptions, of what Paths
+	// selects; Unseal is why sealed ones are read.
+	Splits []string
+	Unseal string
 	// MetadataOnly brings no content and writes no file of the dataset.
 	MetadataOnly bool
 }
@@ -67,13 +72,27 @@ type cloning struct {
 	URL      string   `json:"url"`
 	Branch   string   `json:"branch,omitempty"`
 	Paths    []string `json:"paths,omitempty"`
+	Splits   []string `json:"splits,omitempty"`
+	Unseal   string   `json:"unseal,omitempty"`
 	Metadata bool     `json:"metadata_only,omitempty"`
 }
 
 const (
 	cloningFile    = "cloning"
 	cloningVersion = 1
+	cloningSplits  = 2 // with splits, or unsealed
 )
+
+func newCloning(opt CloneOptions) cloning {
+	c := cloning{
+		Version: cloningVersion, URL: opt.URL, Branch: opt.Branch, Paths: opt.Paths,
+		Splits: opt.Splits, Unseal: strings.ToValidUTF8(opt.Unseal, "?"), Metadata: opt.MetadataOnly,
+	}
+	if len(c.Splits) > 0 || c.Unseal != "" {
+		c.Version = cloningSplits
+	}
+	return c
+}
 
 // encode writes the one valid form.
 func (c cloning) encode() ([]byte, error) {
@@ -85,8 +104,8 @@ func decodeCloning(text []byte) (c cloning, err error) {
 	if err := json.Unmarshal(text, &c); err != nil {
 		return c, fmt.Errorf("%w: .mlvc/cloning: %w", objects.ErrCorrupt, err)
 	}
-	if c.Version > cloningVersion {
-		return c, fmt.Errorf(".mlvc/cloning of version %d (this mlvc reads up to %d): %w", c.Version, cloningVersion, objects.ErrNewer)
+	if c.Version > cloningSplits {
+		return c, fmt.Errorf(".mlvc/cloning of version %d (this mlvc reads up to %d): %w", c.Version, cloningSplits, objects.ErrNewer)
 	}
 	again, err := c.encode()
 	if err != nil || !bytes.Equal(again, text) {
@@ -103,7 +122,7 @@ func decodeCloning(text []byte) (c cloning, err error) {
 // repository, which is a *NothingThereError, and what was made is removed
 // again where that repository is damaged or lacks the branch.
 func Clone(ctx context.Context, env Env, opt CloneOptions) (res CloneResult, err error) {
-	c := cloning{Version: cloningVersion, URL: opt.URL, Branch: opt.Branch, Paths: opt.Paths, Metadata: opt.MetadataOnly}
+	c := newCloning(opt)
 	part, err := c.part()
 	if err != nil {
 		return res, err
@@ -130,7 +149,7 @@ func (c cloning) run(ctx context.Context, env Env, part Part, res *CloneResult) 
 		return false, err
 	}
 	defer func() { err = firstError(err, r.Close()) }()
-	if began, err = r.fillClone(ctx, c.Branch, part, res); err != nil {
+	if began, err = r.fillClone(ctx, c, part, res); err != nil {
 		return began, err
 	}
 	if err := env.FS.Remove(filepath.Join(r.dir, cloningFile)); err != nil {
@@ -155,14 +174,19 @@ func unmake(fsys vfs.FS, dir string, folderToo bool) {
 // part is what the working tree shall hold.
 func (c cloning) part() (Part, error) {
 	switch {
-	case c.Metadata && len(c.Paths) > 0:
-		return Part{}, &UsageError{What: "--metadata-only writes no files of the data, so --path does not go with it", Hint: "use one of them"}
+	case c.Metadata && (len(c.Paths) > 0 || len(c.Splits) > 0 || c.Unseal != ""):
+		return Part{}, &UsageError{What: "--metadata-only writes no files of the data, so --path, --split and --unseal do not go with it", Hint: "use one of them"}
 	case c.Metadata:
 		return Part{Promised: true, Remote: DefaultRemote, None: true}, nil
-	case len(c.Paths) == 0:
+	case len(c.Paths) == 0 && len(c.Splits) == 0:
 		return Part{All: true}, nil
 	}
+	filters, err := parseFilters(c.Splits)
+	if err != nil {
+		return Part{}, err
+	}
 	part, err := selectPart(c.Paths)
+	part = part.filtered(filters)
 	part.Promised, part.Remote = true, DefaultRemote
 	return part, err
 }
@@ -258,7 +282,7 @@ func checkEmpty(fsys vfs.FS, dir string) error {
 // fillClone fetches, and checks a branch out. What was decided before an
 // interruption stands: the remote may have moved on. Not began: it failed
 // before anything was received.
-func (r *Repo) fillClone(ctx context.Context, branch string, part Part, res *CloneResult) (began bool, err error) {
+func (r *Repo) fillClone(ctx context.Context, c cloning, part Part, res *CloneResult) (began bool, err error) {
 	s, err := r.begin(ctx)
 	if err != nil {
 		return false, err
@@ -282,22 +306,25 @@ func (r *Repo) fillClone(ctx context.Context, branch string, part Part, res *Clo
 		res.setHead(s.head)
 		return true, err
 	}
-	name, began, err := s.fetchClone(ctx, info, branch, res)
+	name, began, err := s.fetchClone(ctx, info, c, part, res)
 	if err != nil {
 		return began, err
 	}
-	return true, s.checkoutClone(ctx, name, res)
+	return true, s.checkoutClone(ctx, name, c.Unseal, res)
 }
 
 // fetchClone finds the branch to check out and fetches, from one look at the
 // remote.
-func (s *session) fetchClone(ctx context.Context, info RemoteInfo, asked string, res *CloneResult) (branch refs.Name, began bool, err error) {
+func (s *session) fetchClone(ctx context.Context, info RemoteInfo, c cloning, part Part, res *CloneResult) (branch refs.Name, began bool, err error) {
 	place, err := s.openPlace(ctx, info)
 	if err != nil {
 		return "", false, err
 	}
 	defer func() { err = firstError(err, place.Close()) }()
-	if branch, err = place.headBranch(ctx, asked); err != nil {
+	if branch, err = place.headBranch(ctx, c.Branch); err != nil {
+		return "", false, err
+	}
+	if err := place.checkSplits(ctx, branch, part, c.Unseal != ""); err != nil {
 		return "", false, err
 	}
 	res.Fetch, err = s.fetchFrom(ctx, place, FetchOptions{})
@@ -338,8 +365,33 @@ func (p *place) headBranch(ctx context.Context, asked string) (refs.Name, error)
 	return "", nil // tags alone
 }
 
+// checkSplits fails, before anything is received, for splits that the commit of a
+// branch does not have, or seals.
+func (p *place) checkSplits(ctx context.Context, branch refs.Name, part Part, unseal bool) error {
+	if branch == "" || len(part.Splits) == 0 && !unseal {
+		return nil
+	}
+	view, err := p.depot.View(ctx)
+	if err != nil {
+		return p.failed(err)
+	}
+	value, err := view.Get(ctx, branch)
+	if err != nil {
+		return p.failed(err)
+	}
+	c, err := history.Read(ctx, p.depot, value.Commit)
+	if err != nil {
+		return p.failed(err)
+	}
+	b := binding{splits: c.Splits, unseal: unseal}
+	if unseal && len(b.unseals(part.Splits)) == 0 {
+		return ErrNothingSealed
+	}
+	return b.check(branch.Short(), part.Splits)
+}
+
 // checkoutClone puts the working tree on a branch at the remote's commit.
-func (s *session) checkoutClone(ctx context.Context, branch refs.Name, res *CloneResult) error {
+func (s *session) checkoutClone(ctx context.Context, branch refs.Name, unseal string, res *CloneResult) error {
 	if branch == "" {
 		return nil
 	}
@@ -364,7 +416,7 @@ func (s *session) checkoutClone(ctx context.Context, branch refs.Name, res *Clon
 	moves = append(moves, refs.Move{Name: branch, New: at})
 	res.CheckoutResult, err = s.takeTo(ctx, taking{
 		verb: "clone", goal: fmt.Sprintf("HEAD on %s at %s", branch, at.Commit),
-		commit: at.Commit, moves: moves,
+		commit: at.Commit, moves: moves, unseal: unseal,
 	})
 	return err
 }

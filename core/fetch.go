@@ -220,7 +220,7 @@ func (f *fetching) prune(ctx context.Context) error {
 
 // receive brings what the names need.
 func (f *fetching) receive(ctx context.Context) error {
-	part, err := f.Part()
+	part, err := f.readPart()
 	if err != nil {
 		return err
 	}
@@ -282,7 +282,7 @@ func (f *fetching) describe(ctx context.Context) error {
 // go back to, and gc keeps. Where the remote has not got that any more, the
 // repository stays one that lacks contents, which a warning says.
 func (f *fetching) whole(ctx context.Context) error {
-	part, err := f.Part()
+	part, err := f.readPart()
 	if err != nil || !part.Promised {
 		return err
 	}

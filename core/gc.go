@@ -126,7 +126,7 @@ func (c *collecting) run(ctx context.Context) error {
 // is not counts as dead. Where contents are promised by a remote they may be
 // missing, but not before all packs were looked through for them.
 func (c *collecting) complete(ctx context.Context, live *store.Live) error {
-	part, err := c.Part()
+	part, err := c.readPart()
 	if err != nil {
 		return err
 	}

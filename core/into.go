@@ -31,16 +31,44 @@ func (r *Repo) checkoutInto(ctx context.Context, opt CheckoutOptions) (CheckoutR
 		return res, err
 	}
 	into := r.into(opt.Into, commit.Tree, &res.Carried)
-	if len(opt.Paths) == 0 {
-		into.total = commit.Delta
-	}
 	if into.paths, err = cleanPaths(opt.Paths); err != nil {
 		return res, err
 	}
 	if err := r.checkMatch(ctx, opt.Rev, into.paths, commit.Tree); err != nil {
 		return res, err
 	}
+	if err := into.choose(ctx, target.ID.Short(), commit, opt.Splits, opt.Unseal != ""); err != nil {
+		return res, err
+	}
+	res.Sealed = into.part.sealedOut()
+	if opt.Unseal != "" {
+		names := binding{splits: commit.Splits}.unseals(into.part.Splits)
+		if err := r.logUnseal(ctx, target.ID, names, opt.Unseal); err != nil {
+			return res, err
+		}
+	}
 	return res, into.run(ctx, opt.SkipDamaged)
+}
+
+// choose limits what is written to splits of the commit, and to what it does not
+// seal. A path that nothing is left of is refused.
+func (f *intoFolder) choose(ctx context.Context, rev string, c objects.Commit, splits []string, unseal bool) error {
+	filters, err := parseFilters(splits)
+	if err != nil {
+		return err
+	}
+	b := binding{splits: c.Splits, unseal: unseal, warn: f.env.Events.Warn}
+	if err := b.check(rev, filters); err != nil {
+		return err
+	}
+	f.part, err = b.bind(Part{All: true}.filtered(filters)).compile(ctx, f.from)
+	if err != nil {
+		return err
+	}
+	if len(f.paths) == 0 && f.part.All {
+		f.total = c.Delta
+	}
+	return notHeld(ctx, f.from, rev, c.Splits, checkInside(ctx, f.from, f.part, f.paths, f.tree))
 }
 
 // inside reports whether name is dir or below it.
@@ -60,6 +88,7 @@ type intoFolder struct {
 	dir   string
 	tree  objects.ID
 	paths []string
+	part  Part          // that is written
 	total objects.Delta // of the whole tree, where all of it is wanted
 	res   *Carried
 }
@@ -68,12 +97,25 @@ type intoFolder struct {
 func (r *Repo) into(dir string, tree objects.ID, res *Carried) *intoFolder {
 	return &intoFolder{
 		env: r.env, from: r.store, files: source{r.store, r.env.workers()}, bring: r.bring,
-		verb: "checkout into", dir: dir, tree: tree, res: res,
+		verb: "checkout into", dir: dir, tree: tree, part: Part{All: true}, res: res,
 	}
 }
 
 func (f *intoFolder) changes(ctx context.Context) worktree.Changes {
-	return changesIn(ctx, f.from, objects.ID{}, f.tree, f.paths)
+	all := changesIn(ctx, f.from, objects.ID{}, f.tree, f.paths)
+	if f.part.All {
+		return all
+	}
+	return func(yield func(worktree.Change, error) bool) {
+		for change, err := range all {
+			if err == nil && !f.part.holds(change.Path, change.New) {
+				continue
+			}
+			if !yield(change, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 func (f *intoFolder) run(ctx context.Context, skipDamaged bool) error {
@@ -191,7 +233,7 @@ func (f *intoFolder) lookAt(ctx context.Context, d vfs.Dir, name string, strange
 		if err != nil {
 			return err
 		}
-		if known && selected(f.paths, name) {
+		if known && selected(f.paths, name) && f.part.Has(name) {
 			return nil
 		}
 	}

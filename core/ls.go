@@ -17,6 +17,9 @@ type LsOptions struct {
 	// Paths are files and folders, relative to the root; of a folder what lies
 	// in it is listed. Empty: the root.
 	Paths []string
+	// Splits limits it to the files of splits, as in CheckoutOptions; of several
+	// schemes to what all of them have.
+	Splits []string
 	// Recursive lists every file; else folders are listed by themselves.
 	Recursive bool
 	// Totals counts the files of listed folders and their bytes, which reads
@@ -77,6 +80,10 @@ func (r *Repo) Ls(ctx context.Context, opt LsOptions) iter.Seq2[ListEntry, error
 			return
 		}
 		l := &lister{repo: r, tree: at.tree, opt: opt, yield: yield}
+		if l.chosen, err = r.chosenFiles(ctx, at, opt.Splits); err != nil {
+			yield(ListEntry{}, err)
+			return
+		}
 		for _, p := range paths {
 			before := l.found
 			err := l.path(ctx, p)
@@ -91,6 +98,39 @@ func (r *Repo) Ls(ctx context.Context, opt LsOptions) iter.Seq2[ListEntry, error
 			}
 		}
 	}
+}
+
+// chosenFiles are the files of splits of a commit, a set a scheme.
+func (r *Repo) chosenFiles(ctx context.Context, at DiffSide, splits []string) ([]hashedPaths, error) {
+	filters, err := parseFilters(splits)
+	if err != nil || len(filters) == 0 {
+		return nil, err
+	}
+	var c objects.Commit
+	if !at.Commit.IsZero() {
+		if c, err = r.commit(ctx, at.Commit); err != nil {
+			return nil, err
+		}
+	}
+	b := binding{splits: c.Splits, unseal: true, warn: r.env.Events.Warn}
+	if err := b.check(at.Name, filters); err != nil {
+		return nil, err
+	}
+	var sets []hashedPaths
+	for _, f := range b.bind(Part{All: true}.filtered(filters)).Splits {
+		files := newHashedPaths()
+		for item, err := range treeMap(f.Table).All(ctx, r.store) {
+			if err != nil {
+				return nil, err
+			}
+			if !f.leaves(strings.Split(string(item.Value), ",")) {
+				files.add(item.Key)
+			}
+		}
+		files.sort()
+		sets = append(sets, files)
+	}
+	return sets, nil
 }
 
 // lsPaths are the paths that are listed, each once; those below others too,
@@ -116,9 +156,15 @@ type lister struct {
 	repo    *Repo
 	tree    objects.ID
 	opt     LsOptions
+	chosen  []hashedPaths // each has a file that is listed; none: all are
 	yield   func(ListEntry, error) bool
 	stopped bool // by the consumer
 	found   int
+}
+
+// isChosen reports whether a file is in the splits asked for.
+func (l *lister) isChosen(path string) bool {
+	return !slices.ContainsFunc(l.chosen, func(files hashedPaths) bool { return !files.has(path) })
 }
 
 func (l *lister) tell(e ListEntry) {
@@ -134,6 +180,9 @@ func (l *lister) path(ctx context.Context, path string) error {
 	e, ok, err := l.repo.lookUp(ctx, l.tree, path)
 	if err != nil {
 		return err
+	}
+	if ok && !l.isChosen(path) {
+		return nil
 	}
 	if ok {
 		l.tell(listEntry(worktree.TreeEntry{Path: path, Entry: e}))
@@ -164,6 +213,9 @@ func (l *lister) run(ctx context.Context, prefix string, k span) (rest string, e
 	for e, err := range l.repo.entriesIn(ctx, l.tree, ranges{k}) {
 		if err != nil {
 			return "", err
+		}
+		if !l.isChosen(e.Path) {
+			continue
 		}
 		if folder.Path != "" && strings.HasPrefix(e.Path, folder.Path+"/") {
 			folder.Files++

@@ -143,7 +143,7 @@ func (m *merging) resume(ctx context.Context, earlier *Unfinished) error {
 			m.res.Merge = move.New
 		}
 	}
-	return m.take(ctx, *earlier)
+	return m.take(ctx, *earlier, objects.ID{}) // what it leads to was decided
 }
 
 func (m *merging) forward(ctx context.Context) error {
@@ -166,12 +166,12 @@ func (m *merging) advance(ctx context.Context, id objects.ID) error {
 	}
 	return m.take(ctx, Unfinished{
 		Verb: "merge", Goal: m.goal, From: m.head.Tree, To: c.Tree, Moves: unfinishedMoves(moves),
-	})
+	}, id)
 }
 
-func (m *merging) take(ctx context.Context, u Unfinished) (err error) {
+func (m *merging) take(ctx context.Context, u Unfinished, commit objects.ID) (err error) {
 	m.res.Previous, m.res.PreviousBranch = m.head.Commit, m.head.Branch.Short()
-	m.res.Carried, err = m.carry(ctx, u, carryOptions{force: m.opt.Force, skipDamaged: m.opt.SkipDamaged})
+	m.res.Carried, err = m.carry(ctx, u, carryOptions{force: m.opt.Force, skipDamaged: m.opt.SkipDamaged, commit: commit})
 	m.res.setHead(m.head)
 	return err
 }

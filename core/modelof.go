@@ -74,7 +74,7 @@ func (r *Repo) SoughtAt(ctx context.Context, path string) (Sought, error) {
 
 // SoughtIn is the file that REV:PATH names, by its bytes.
 func (r *Repo) SoughtIn(ctx context.Context, spec string) (Sought, error) {
-	e, err := r.entryAt(ctx, spec)
+	e, _, err := r.entryAt(ctx, spec)
 	return Sought{Contents: []objects.ID{e.Entry.Content}}, err
 }
 

@@ -101,7 +101,7 @@ func (o *outside) judgeFound(ctx context.Context, item *worktree.Item, blocked b
 // mayBeFolder: files of this name belong to the part whatever lies below a
 // folder of the same name.
 func (o *outside) mayBeFolder(name string) bool {
-	return name == RulesFile || path.Base(name) == IgnoreFile
+	return len(o.part.Splits) > 0 || name == RulesFile || path.Base(name) == IgnoreFile
 }
 
 // isFile reports whether the tree has an entry outside of the part at a path.
@@ -138,6 +138,10 @@ func (e *OutsideError) Error() string {
 // checkInside fails with an *OutsideError for paths at which none of the trees
 // has anything of the part.
 func (r *Repo) checkInside(ctx context.Context, part Part, paths []string, trees ...objects.ID) error {
+	return checkInside(ctx, r.store, part, paths, trees...)
+}
+
+func checkInside(ctx context.Context, g objects.Getter, part Part, paths []string, trees ...objects.ID) error {
 	var out []string
 	for _, p := range paths {
 		in := part.All || p == "."
@@ -146,7 +150,7 @@ func (r *Repo) checkInside(ctx context.Context, part Part, paths []string, trees
 				break
 			}
 			var err error
-			if in, err = r.hasInside(ctx, part, p, tree); err != nil {
+			if in, err = hasInside(ctx, g, part, p, tree); err != nil {
 				return err
 			}
 		}
@@ -162,9 +166,9 @@ func (r *Repo) checkInside(ctx context.Context, part Part, paths []string, trees
 
 // hasInside reports whether a tree has something of the part at a path or
 // below it.
-func (r *Repo) hasInside(ctx context.Context, part Part, path string, tree objects.ID) (bool, error) {
+func hasInside(ctx context.Context, g objects.Getter, part Part, path string, tree objects.ID) (bool, error) {
 	for _, s := range spansOf([]string{path}) {
-		for item, err := range s.items(ctx, r.store, treeMap(tree)) {
+		for item, err := range s.items(ctx, g, treeMap(tree)) {
 			if err != nil {
 				return false, err
 			}

@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/mlvc/mlvc/core/worktree"
 	"github.com/mlvc/mlvc/objects"
@@ -16,9 +18,10 @@ import (
 )
 
 // Part says which part of the dataset the working tree holds, and whether the
-// repository has all contents. Exactly one of All, None and Paths is set. The
-// rules of the dataset (mlvc.toml and .mlvcignore at the root, and ignore
-// files of folders in which a part lies) belong to every part.
+// repository has all contents. Exactly one of All, None and Paths is set, or
+// Splits, which also go with Paths. The rules of the dataset (mlvc.toml and
+// .mlvcignore at the root, and ignore files of folders in which a part lies)
+// belong to every part.
 //
 // What lies outside of the part is neither written nor looked at nor deleted,
 // and stays in every commit as it is in the parent.
@@ -32,8 +35,12 @@ type Part struct {
 	Paths []string `json:"paths,omitempty"`
 	// None: no file but the rules.
 	None bool `json:"none,omitempty"`
+	// Splits leave out files by their splits, of each scheme at most once, by
+	// name.
+	Splits []SplitFilter `json:"splits,omitempty"`
 
 	patterns *worktree.Patterns // of Paths; nil: not compiled yet
+	left     *leftOut           // by Splits; nil: the tables were not read yet
 }
 
 // selectPart returns the part that patterns select.
@@ -63,12 +70,12 @@ func (p Part) check() error {
 		}
 	}
 	switch {
-	case said != 1:
-		return errors.New("a part is everything, nothing, or some paths")
+	case said > 1, said == 0 && len(p.Splits) == 0, len(p.Splits) > 0 && (p.All || p.None):
+		return errors.New("a part is everything, nothing, or some paths or splits")
 	case p.Promised != (p.Remote != ""):
 		return errors.New("contents are promised by a remote, or they are all here")
 	}
-	return nil
+	return checkFilters(p.Splits)
 }
 
 // compiled returns the part with its patterns read.
@@ -88,6 +95,10 @@ func (p Part) has(name string, folder bool) bool {
 	switch {
 	case p.All, name == RulesFile, name == IgnoreFile:
 		return true
+	case !folder && path.Base(name) != IgnoreFile && p.leaves(name):
+		return false
+	case len(p.Splits) > 0 && len(p.Paths) == 0:
+		return true
 	case p.patterns == nil:
 		p.patterns, _ = worktree.ParsePatterns(p.Paths)
 	}
@@ -98,6 +109,17 @@ func (p Part) has(name string, folder bool) bool {
 		return p.patterns.MatchBelow(name)
 	}
 	return p.patterns.Match(name)
+}
+
+// leaves reports whether filters leave a file out.
+func (p Part) leaves(name string) bool {
+	switch {
+	case len(p.Splits) == 0:
+		return false
+	case p.left == nil:
+		panic("core: a part by splits is asked before its tables were read")
+	}
+	return p.left.paths.has(name)
 }
 
 // holds reports whether an entry of a tree belongs to the part; nil never.
@@ -115,7 +137,7 @@ func (p Part) outside() func(path string, folder bool) bool {
 
 // sameFiles reports whether two parts are the same selection.
 func (p Part) sameFiles(q Part) bool {
-	return p.All == q.All && p.None == q.None && slices.Equal(p.Paths, q.Paths)
+	return p.All == q.All && p.None == q.None && slices.Equal(p.Paths, q.Paths) && slices.EqualFunc(p.Splits, q.Splits, SplitFilter.equal)
 }
 
 // String names the selection.
@@ -126,7 +148,19 @@ func (p Part) String() string {
 	case p.None:
 		return "no files"
 	}
-	return quoteSome(p.Paths)
+	var parts []string
+	if len(p.Paths) > 0 {
+		parts = append(parts, quoteSome(p.Paths))
+	}
+	for _, f := range p.Splits {
+		if len(f.Only) > 0 {
+			parts = append(parts, fmt.Sprintf("%s of scheme %s", strings.Join(f.Only, ", "), f.Scheme))
+		}
+	}
+	if parts == nil {
+		return "everything that is not sealed"
+	}
+	return strings.Join(parts, "; ")
 }
 
 // partRecord is the file `.mlvc/part`.
@@ -135,12 +169,24 @@ type partRecord struct {
 	Part
 }
 
-const partVersion = 1
+// The versions of the record: the second has splits.
+const (
+	partVersion = 1
+	partSplits  = 2
+)
+
+// version is the lowest that can say it.
+func (p Part) version() int {
+	if len(p.Splits) > 0 {
+		return partSplits
+	}
+	return partVersion
+}
 
 // encode writes the one valid form of `.mlvc/part`; FORMAT.md describes it.
 func (p Part) encode() ([]byte, error) {
 	p.Paths = quotePaths(p.Paths)
-	text, err := json.MarshalIndent(partRecord{partVersion, p}, "", "  ")
+	text, err := json.MarshalIndent(partRecord{p.version(), p}, "", "  ")
 	return append(text, '\n'), err
 }
 
@@ -162,8 +208,8 @@ func decodePart(text []byte) (Part, error) {
 	damaged := func(err error) error { return fmt.Errorf("%w: .mlvc/part: %w", objects.ErrCorrupt, err) }
 	var r partRecord
 	err := json.Unmarshal(text, &r)
-	if r.Version > partVersion {
-		return Part{}, fmt.Errorf(".mlvc/part of version %d (this mlvc reads up to %d): %w", r.Version, partVersion, objects.ErrNewer)
+	if r.Version > partSplits {
+		return Part{}, fmt.Errorf(".mlvc/part of version %d (this mlvc reads up to %d): %w", r.Version, partSplits, objects.ErrNewer)
 	}
 	if err != nil {
 		return Part{}, damaged(err)
@@ -186,7 +232,19 @@ func (r *Repo) partPath() string { return filepath.Join(r.dir, "part") }
 
 // Part returns which part of the dataset the working tree holds: everything,
 // where nothing else is recorded.
-func (r *Repo) Part() (Part, error) {
+func (r *Repo) Part(ctx context.Context) (Part, error) {
+	p, err := r.readPart()
+	if err != nil || len(p.Splits) == 0 {
+		return p, err
+	}
+	if p, err = p.compile(ctx, r.store); err != nil {
+		return p, fmt.Errorf("the splits of .mlvc/part: %w", err)
+	}
+	return p, nil
+}
+
+// readPart is Part for who does not ask what it has.
+func (r *Repo) readPart() (Part, error) {
 	text, err := vfs.ReadFile(r.env.FS, r.partPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return Part{All: true}, nil
@@ -219,7 +277,7 @@ func (r *Repo) setPart(p Part) error {
 
 // selectFiles records another selection; what is promised stays.
 func (r *Repo) selectFiles(p Part) error {
-	now, err := r.Part()
+	now, err := r.readPart()
 	if err != nil {
 		return err
 	}

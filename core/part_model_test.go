@@ -43,6 +43,7 @@ func TestPartModel(t *testing.T) {
 			m := &partModel{model: newModel(t, seed)}
 			defer m.told()
 			m.rnd = rand.New(rand.NewPCG(seed, 5))
+			m.split()
 			for i := 0; i < steps && !t.Failed(); i++ {
 				m.step()
 			}
@@ -52,8 +53,34 @@ func TestPartModel(t *testing.T) {
 	}
 }
 
+// split declares splits, of which one is sealed; the first commit has none.
+func (m *partModel) split() {
+	m.write(core.RulesFile, `track = ["."]
+
+[splits]
+train = ["a/**", "a b/**", "a b"]
+test = ["b/**", "**/a.txt"]
+
+[splits.s]
+hold = ["*/b", "a b"]
+free = ["a/a"]
+sealed = ["hold"]
+
+[checks]
+content = "off"
+overlap = "off"
+covered = "off"
+frozen = "off"
+moved = "off"
+`)
+	m.record()
+}
+
 // partModel knows the trees of commits; the names it asks the repository for.
-type partModel struct{ *model }
+type partModel struct {
+	*model
+	unseals int // that were logged
+}
 
 // state is what the disk and the repository say.
 type partState struct {
@@ -65,7 +92,7 @@ type partState struct {
 
 func (m *partModel) now() partState {
 	m.t.Helper()
-	part, err := m.r.Part()
+	part, err := m.r.Part(m.t.Context())
 	m.must(err)
 	st, err := m.r.Status(m.t.Context(), []string{core.RulesFile}, func(core.StatusEntry) error { return nil })
 	m.must(err)
@@ -206,11 +233,20 @@ func (m *partModel) choose() {
 		some = append(some, patterns[m.rnd.IntN(len(patterns))])
 	}
 	opt := core.CheckoutOptions{Force: m.rnd.IntN(8) == 0}
-	switch m.rnd.IntN(4) {
+	splits := [][]string{{"train"}, {"test"}, {"train,test"}, {"s:free"}, {"train", "s:free"}, {"s:hold"}, {"nosuch"}}
+	if m.rnd.IntN(3) == 0 {
+		opt.Unseal = "why"
+	}
+	switch m.rnd.IntN(6) {
 	case 0:
 		opt.All = true
 	case 1:
 		opt.AddPart = some
+	case 2:
+		opt.Part = some
+		fallthrough
+	case 3:
+		opt.Splits = splits[m.rnd.IntN(len(splits))]
 	default:
 		opt.Part = some
 	}
@@ -244,13 +280,17 @@ func (m *partModel) moved(before partState, err error, force bool) {
 	after := m.now()
 	var obstacles *core.ObstaclesError
 	var unmatched *core.UnmatchedError
-	if errors.As(err, &obstacles) || errors.As(err, &unmatched) {
+	var unknown *core.UnknownSplitError
+	var sealed *core.SealedError
+	refused := errors.As(err, &obstacles) || errors.As(err, &unmatched) || errors.As(err, &unknown) || errors.As(err, &sealed)
+	if refused || err == core.ErrNothingSealed {
 		if diff := cmp.Diff(before.disk, after.disk); diff != "" || before.head != after.head || before.part.String() != after.part.String() {
 			m.t.Errorf("refused (%v), yet: %s", err, diff)
 		}
 		return
 	}
 	m.must(err)
+	m.withoutSealed(before, after)
 	held := make(map[string]bool)
 	for id := range m.commits {
 		for _, look := range m.treeOf(id) {
@@ -271,6 +311,33 @@ func (m *partModel) moved(before partState, err error, force bool) {
 		// Force replaces even these where a folder of the part is needed.
 		if !force && look != emptyFolder && !partHas(before.part, path, look) && !partHas(after.part, path, look) && after.disk[path] != look {
 			m.t.Errorf("%q lies outside, and was touched", path)
+		}
+	}
+}
+
+// withoutSealed checks by the names alone that nothing sealed was written while
+// no call said why.
+func (m *partModel) withoutSealed(before, after partState) {
+	m.t.Helper()
+	unseals := 0
+	for _, err := range m.r.Unseals(m.t.Context()) {
+		m.must(err)
+		unseals++
+	}
+	was := m.unseals
+	if m.unseals = unseals; unseals != was {
+		return
+	}
+	names, err := m.r.SplitNames(m.t.Context(), after.head.String())
+	m.must(err)
+	if len(names) == 0 {
+		return
+	}
+	tree := m.treeOf(after.head)
+	for path, look := range after.disk {
+		if first, last, ok := strings.Cut(path, "/"); (path == "a b" || ok && first != "" && last == "b") &&
+			look != emptyFolder && !strings.HasPrefix(look, "link ") && tree[path] == look && before.disk[path] != look {
+			m.t.Errorf("%q is sealed, and was written", path)
 		}
 	}
 }
@@ -334,7 +401,13 @@ func (m *partModel) tidy() {
 // takeAll ends the part.
 func (m *partModel) takeAll() {
 	m.tidy()
-	m.take(core.CheckoutOptions{All: true})
+	opt := core.CheckoutOptions{All: true}
+	names, err := m.r.SplitNames(m.t.Context(), "")
+	m.must(err)
+	if len(names) > 0 {
+		opt.Unseal = "all"
+	}
+	m.take(opt)
 	if now := m.now(); !m.t.Failed() && !now.part.All {
 		m.t.Error("still a part")
 	}

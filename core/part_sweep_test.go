@@ -21,6 +21,9 @@ func TestSweepPart(t *testing.T) {
 		"less":  {from: core.CheckoutOptions{All: true}, to: core.CheckoutOptions{Part: some}},
 		"more":  {from: core.CheckoutOptions{Part: some}, to: core.CheckoutOptions{All: true}},
 		"other": {from: core.CheckoutOptions{Part: some}, to: core.CheckoutOptions{Rev: "other", Part: []string{"kept", "notes.txt", "swap", "run.sh", "empty*"}}, ends: "other"},
+		"split": {from: core.CheckoutOptions{All: true}, to: core.CheckoutOptions{Splits: []string{"train"}}},
+		"test":  {from: core.CheckoutOptions{Splits: []string{"train"}}, to: core.CheckoutOptions{Rev: "other", Splits: []string{"test"}}, ends: "other"},
+		"bound": {from: core.CheckoutOptions{Splits: []string{"train"}}, to: core.CheckoutOptions{Rev: "other"}, ends: "other"},
 		"kept":  {from: core.CheckoutOptions{Part: some}, to: core.CheckoutOptions{Rev: "other"}, ends: "other"},
 	}
 	for verb, c := range verbs {
@@ -28,11 +31,25 @@ func TestSweepPart(t *testing.T) {
 			t.Run(verb+"/"+fault, func(t *testing.T) {
 				t.Parallel()
 				own := *c
+				if len(own.from.Splits)+len(own.to.Splits) > 0 {
+					own.rules = sweepSplits
+				}
 				sweep(t, plan, 53, &own)
 			})
 		}
 	}
 }
+
+// sweepSplits leave the local changes in no split.
+const sweepSplits = `track = ["."]
+
+[splits]
+train = ["new/**", "large.bin"]
+test = ["notes.txt", "swap", "swap/**", "run.sh"]
+
+[checks]
+covered = "off"
+`
 
 // partSweep tries one change of the part.
 type partSweep struct {
@@ -49,7 +66,7 @@ func (c *partSweep) begin(t *testing.T) *data {
 
 // held is what the disk should hold.
 func (c *partSweep) held(d *data, r *core.Repo) picture {
-	part, err := r.Part()
+	part, err := r.Part(d.t.Context())
 	d.must(err)
 	of := c.commits[headOf(d.t, r)]
 	want := maps.Clone(of)
@@ -107,8 +124,11 @@ func (c *partSweep) next(d *data, r *core.Repo, where string, i int, start pictu
 		if _, err := r.Checkout(t.Context(), c.to); err != nil {
 			t.Errorf("%s: the next run: %v", where, err)
 		}
-		part, err := r.Part()
+		part, err := r.Part(t.Context())
 		d.must(err)
+		if (len(c.to.Splits) > 0) != (len(part.Splits) > 0) && c.from.Splits == nil {
+			t.Errorf("%s: the part is %v", where, part)
+		}
 		if c.to.Part != nil && len(part.Paths) != len(c.to.Part) || c.to.All != part.All {
 			t.Errorf("%s: the part is %v", where, part)
 		}

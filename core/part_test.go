@@ -3,10 +3,16 @@ package core
 import (
 	"bytes"
 	"errors"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/objecttest"
+	"github.com/mlvc/mlvc/objects/prolly"
 )
 
 func TestPart(t *testing.T) {
@@ -41,6 +47,11 @@ func FuzzDecodePart(f *testing.F) {
 		{Promised: true, Remote: "origin", None: true},
 		{Promised: true, Remote: "origin", All: true},
 		{Paths: []string{"\"quoted", "a\xffb"}},
+		{Splits: []SplitFilter{{Scheme: "default", Only: []string{"train"}}}},
+		{Paths: []string{"a"}, Splits: []SplitFilter{
+			{Scheme: "default", Without: []string{"holdout"}, Table: objects.ID{1}},
+			{Scheme: "folds", Only: []string{"fold-1", "fold-2"}, Table: objects.ID{2}},
+		}},
 	}
 	for _, p := range parts {
 		text, err := p.encode()
@@ -53,10 +64,26 @@ func FuzzDecodePart(f *testing.F) {
 		}
 		f.Add(text)
 	}
-	if _, err := decodePart([]byte(`{"version": 2, "paths": "another kind"}`)); !errors.Is(err, objects.ErrNewer) {
+	if _, err := decodePart([]byte(`{"version": 3, "splits": []}`)); !errors.Is(err, objects.ErrNewer) {
 		f.Errorf("a newer one: %v", err)
 	}
-	for _, bad := range []Part{{}, {All: true}, {None: true, Paths: []string{"a"}}, {Promised: true, All: true}, {Remote: "x", None: true}, {Paths: []string{"b", "a"}}, {Paths: []string{"a/"}}} {
+	for _, bad := range []Part{
+		{},
+		{All: true},
+		{None: true, Paths: []string{"a"}},
+		{Promised: true, All: true},
+		{Remote: "x", None: true},
+		{Paths: []string{"b", "a"}},
+		{Paths: []string{"a/"}},
+		{All: true, Promised: true, Remote: "x", Splits: []SplitFilter{{Scheme: "default", Only: []string{"train"}}}},
+		{None: true, Splits: []SplitFilter{{Scheme: "default", Only: []string{"train"}}}},
+		{Splits: []SplitFilter{{Scheme: "default"}}},
+		{Splits: []SplitFilter{{Only: []string{"train"}}}},
+		{Splits: []SplitFilter{{Scheme: "default", Only: []string{"b", "a"}}}},
+		{Splits: []SplitFilter{{Scheme: "default", Only: []string{"a", "a"}}}},
+		{Splits: []SplitFilter{{Scheme: "default", Without: []string{"a"}}}},
+		{Splits: []SplitFilter{{Scheme: "b", Only: []string{"a"}}, {Scheme: "a", Only: []string{"a"}}}},
+	} {
 		text, err := bad.encode()
 		if err != nil {
 			f.Fatal(err)
@@ -76,7 +103,85 @@ func FuzzDecodePart(f *testing.F) {
 	})
 }
 
-// Unfinished work that changes the part is of version 2, other work of 1.
+// A part without splits is of version 1, as ever.
+func TestPartVersion(t *testing.T) {
+	p, err := selectPart([]string{"a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version, part := range map[string]Part{
+		`"version": 1,`: p,
+		`"version": 2,`: p.filtered([]SplitFilter{{Scheme: "default", Only: []string{"train"}}}),
+	} {
+		if text, err := part.encode(); err != nil || !bytes.Contains(text, []byte(version)) {
+			t.Errorf("%s: %s, %v", version, text, err)
+		}
+	}
+}
+
+func TestParseFilters(t *testing.T) {
+	got, err := parseFilters([]string{"folds:fold-2,fold-1", "train,train"})
+	want := []SplitFilter{{Scheme: "default", Only: []string{"train"}}, {Scheme: "folds", Only: []string{"fold-1", "fold-2"}}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	for _, bad := range [][]string{{""}, {":train"}, {"train,"}, {"s:"}, {"train", "test"}} {
+		var usage *UsageError
+		if got, err := parseFilters(bad); !errors.As(err, &usage) {
+			t.Errorf("%q: %v, %v", bad, got, err)
+		}
+	}
+}
+
+// A filter leaves out by the table alone: what that does not assign, every
+// folder and every file of rules is of the part.
+func TestFilterLeaves(t *testing.T) {
+	store := objecttest.NewStore()
+	table := tableOf(t, store, map[string]string{"a": "train", "b": "test", "c": "test,train", "d": "holdout", "e": "holdout,train", "x/.mlvcignore": "test"})
+	for _, c := range []struct {
+		f    SplitFilter
+		held string
+	}{
+		{SplitFilter{Only: []string{"train"}}, "ace"},
+		{SplitFilter{Only: []string{"test", "train"}}, "abce"},
+		{SplitFilter{Without: []string{"holdout"}}, "abc"},
+		{SplitFilter{Only: []string{"train"}, Without: []string{"holdout"}}, "ac"},
+		{SplitFilter{Only: []string{"holdout"}, Without: []string{"holdout"}}, ""},
+	} {
+		c.f.Scheme, c.f.Table = "default", table
+		p, err := Part{}.filtered([]SplitFilter{c.f}).compile(t.Context(), store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held := ""
+		for _, path := range []string{"a", "b", "c", "d", "e"} {
+			if p.Has(path) {
+				held += path
+			}
+		}
+		if held != c.held || !p.Has("new") || !p.HasFolder("b") || !p.Has("x/.mlvcignore") || !p.Has(RulesFile) {
+			t.Errorf("%+v: holds %q, want %q", c.f, held, c.held)
+		}
+	}
+}
+
+func tableOf(t *testing.T, s objects.Store, names map[string]string) objects.ID {
+	t.Helper()
+	m, err := prolly.Build(t.Context(), s, func(yield func(prolly.Item, error) bool) {
+		for _, path := range slices.Sorted(maps.Keys(names)) {
+			if !yield(prolly.Item{Key: []byte(path), Value: []byte(names[path])}, nil) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Root()
+}
+
+// Unfinished work that changes the part is of version 2, with splits of 3, other
+// work of 1.
 func TestUnfinishedPart(t *testing.T) {
 	p, err := selectPart([]string{"\"a", "b/**"})
 	if err != nil {
@@ -90,6 +195,15 @@ func TestUnfinishedPart(t *testing.T) {
 	}
 	got, err := decodeUnfinished(text)
 	if err != nil || got.Version != 2 || !got.Part.sameFiles(p) || !got.Part.Has("b/x") {
+		t.Errorf("%s: %+v, %v", text, got, err)
+	}
+	filtered := p.filtered([]SplitFilter{{Scheme: "default", Only: []string{"train"}, Table: objects.ID{1}}})
+	s := u
+	s.Part = &filtered
+	s.Version = s.version()
+	if text, err := s.encode(); err != nil {
+		t.Error(err)
+	} else if got, err := decodeUnfinished(text); err != nil || got.Version != 3 || !got.Part.sameFiles(filtered) {
 		t.Errorf("%s: %+v, %v", text, got, err)
 	}
 	for from, to := range map[string]string{`"version": 2`: `"version": 1`, `"b/**"`: `"b/**/"`} {

@@ -183,7 +183,20 @@ func (w *reach) content(ctx context.Context, e objects.Entry) error {
 	})
 }
 
-// workingTree adds what the stat cache and unfinished work stand on.
+// partTables adds the split tables that say what a part has.
+func (w *reach) partTables(ctx context.Context, part Part) error {
+	for _, f := range part.Splits {
+		if f.Table.IsZero() {
+			continue
+		}
+		if err := w.nodes(ctx, f.Table, nil); err != nil {
+			return fmt.Errorf("part: scheme %s: %w", f.Scheme, err)
+		}
+	}
+	return nil
+}
+
+// workingTree adds what the part, the stat cache and unfinished work stand on.
 func (w *reach) workingTree(ctx context.Context) error {
 	index, err := worktree.OpenIndex(w.env.FS, w.indexPath())
 	switch {
@@ -200,9 +213,21 @@ func (w *reach) workingTree(ctx context.Context) error {
 	case !errors.Is(err, worktree.ErrIndexLost):
 		return err
 	}
+	part, err := w.readPart()
+	if err == nil {
+		err = w.partTables(ctx, part)
+	}
+	if err != nil {
+		return err
+	}
 	u, err := w.Unfinished()
 	if err != nil || u == nil {
 		return err
+	}
+	if u.Part != nil {
+		if err := w.partTables(ctx, *u.Part); err != nil {
+			return err
+		}
 	}
 	for _, tree := range []objects.ID{u.From, u.To} {
 		if err := w.tree(ctx, tree); err != nil {

@@ -241,7 +241,7 @@ func (e *RemoteNeededError) Error() string {
 
 // checkNeeded refuses to forget where missing contents are.
 func (r *Repo) checkNeeded(name string) error {
-	part, err := r.Part()
+	part, err := r.readPart()
 	if err == nil && part.Promised && part.Remote == name {
 		err = &RemoteNeededError{Name: name}
 	}

@@ -39,6 +39,8 @@ type ReproduceResult struct {
 	// says.
 	Verified int64 `json:"verified"`
 	Splits   int   `json:"splits,omitempty"`
+	// Sealed are the sealed splits that were left out.
+	Sealed []SealedSplit `json:"sealed,omitempty"`
 	Carried
 }
 
@@ -138,14 +140,14 @@ func (p *reproducing) beside(ctx context.Context, c objects.Commit) error {
 		return err
 	}
 	p.res.Data = filepath.Join(p.res.Into, rel)
-	if err := p.overCode(ctx, c.Tree); err != nil {
+	if err := p.overCode(ctx, c); err != nil {
 		return errors.Join(err, git.RemoveWorktree(context.WithoutCancel(ctx), p.res.Into))
 	}
 	return nil
 }
 
 // overCode writes the data over what git has checked out.
-func (p *reproducing) overCode(ctx context.Context, tree objects.ID) error {
+func (p *reproducing) overCode(ctx context.Context, c objects.Commit) error {
 	if p.code {
 		// The code need not be that which the pointers go with, and its rules
 		// are not those of the data.
@@ -156,17 +158,20 @@ func (p *reproducing) overCode(ctx context.Context, tree objects.ID) error {
 			}
 		}
 	}
-	return p.reproduceData(ctx, tree, &p.res)
+	return p.reproduceData(ctx, c, &p.res)
 }
 
 // dataAlone writes the data of a repository that goes with no git.
 func (p *reproducing) dataAlone(ctx context.Context, c objects.Commit) error {
 	into := p.into(p.res.Data, c.Tree, &p.res.Carried)
-	into.verb, into.total = "reproduce into", c.Delta
+	into.verb = "reproduce into"
+	if err := into.choose(ctx, p.res.Commit.Short(), c, nil, false); err != nil {
+		return err
+	}
 	if err := into.run(ctx, false); err != nil {
 		return err
 	}
-	return p.verifyFolder(ctx, c.Tree, &p.res)
+	return p.verifyFolder(ctx, into, &p.res)
 }
 
 // emptyOrNew fails for a folder with something in it.
@@ -259,8 +264,11 @@ func (r *Repo) resolveModelOr(ctx context.Context, spec revision.Spec, rev strin
 
 // reproduceData writes a tree beside the files that git has checked out, which
 // may be in its way only where they are not the same, and verifies it.
-func (r *Repo) reproduceData(ctx context.Context, tree objects.ID, res *ReproduceResult) error {
-	into := r.into(res.Data, tree, &res.Carried)
+func (r *Repo) reproduceData(ctx context.Context, c objects.Commit, res *ReproduceResult) error {
+	into := r.into(res.Data, c.Tree, &res.Carried)
+	if err := into.choose(ctx, res.Commit.Short(), c, nil, false); err != nil {
+		return err
+	}
 	if err := vfs.MkdirAll(r.env.FS, res.Data, 0o777); err != nil {
 		return err
 	}
@@ -278,14 +286,18 @@ func (r *Repo) reproduceData(ctx context.Context, tree objects.ID, res *Reproduc
 	if err := into.write(ctx, options, false); err != nil {
 		return err
 	}
-	return r.verifyFolder(ctx, tree, res)
+	return r.verifyFolder(ctx, into, res)
 }
 
-// verifyFolder reads every file of a tree back from a folder.
-func (r *Repo) verifyFolder(ctx context.Context, tree objects.ID, res *ReproduceResult) error {
-	for e, err := range r.treeEntries(ctx, tree) {
+// verifyFolder reads every file back that was written of a tree.
+func (r *Repo) verifyFolder(ctx context.Context, into *intoFolder, res *ReproduceResult) error {
+	res.Sealed = into.part.sealedOut()
+	for e, err := range r.treeEntries(ctx, into.tree) {
 		if err != nil {
 			return err
+		}
+		if !into.part.holds(e.Path, &e.Entry) {
+			continue
 		}
 		name := filepath.Join(res.Data, filepath.FromSlash(e.Path))
 		if err := verifyFile(ctx, r.env.FS, name, e.Entry); err != nil {

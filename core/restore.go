@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // RestoreOptions say which paths become as in which commit.
@@ -12,6 +13,8 @@ type RestoreOptions struct {
 	// Force replaces also content that no commit holds.
 	Force       bool
 	SkipDamaged bool
+	// Unseal is why paths are read that Rev seals; empty: they are refused.
+	Unseal string
 }
 
 // Restore makes paths of the working tree as they are in a commit; the names
@@ -20,7 +23,8 @@ type RestoreOptions struct {
 // holds is refused without Force. Files are read even if their stat says that
 // they did not change: other bytes under an unchanged stat are damage, which
 // this mends. A path outside of the part that the working tree holds is an
-// *OutsideError; of a folder its part is restored.
+// *OutsideError, or a *SealedError if that is why; of a folder its part is
+// restored. What the working tree holds of HEAD it may have again.
 func (r *Repo) Restore(ctx context.Context, opt RestoreOptions) (res CheckoutResult, err error) {
 	s, err := r.begin(ctx)
 	if err != nil {
@@ -44,18 +48,22 @@ func (s *session) restore(ctx context.Context, opt RestoreOptions) (CheckoutResu
 	if err != nil {
 		return res, err
 	}
-	tree, err := s.treeOf(ctx, target.ID)
+	commit, err := s.commit(ctx, target.ID)
 	if err != nil {
 		return res, err
 	}
+	tree := commit.Tree
 	if err := s.checkMatch(ctx, rev, paths, s.head.Tree, tree); err != nil {
 		return res, err
 	}
-	part, err := s.Part()
+	part, err := s.Part(ctx)
 	if err != nil {
 		return res, err
 	}
 	if err := s.checkInside(ctx, part, paths, s.head.Tree, tree); err != nil {
+		return res, notHeld(ctx, s.store, rev, commit.Splits, err)
+	}
+	if err := s.restoreSealed(ctx, part, paths, target, opt.Unseal); err != nil {
 		return res, err
 	}
 	res.Carried, err = s.carry(ctx, Unfinished{
@@ -64,4 +72,31 @@ func (s *session) restore(ctx context.Context, opt RestoreOptions) (CheckoutResu
 	}, carryOptions{force: opt.Force, skipDamaged: opt.SkipDamaged})
 	res.setHead(s.head)
 	return res, err
+}
+
+// restoreSealed refuses what another commit than the head seals, and would put
+// into the part, or logs that it is read.
+func (s *session) restoreSealed(ctx context.Context, part Part, paths []string, target Target, unseal string) error {
+	var found []SplitName
+	if target.ID != s.head.Commit {
+		c, err := s.commit(ctx, target.ID)
+		if err != nil {
+			return err
+		}
+		for f, err := range sealedFiles(ctx, s.store, c.Splits, paths) {
+			switch {
+			case err != nil:
+				return err
+			case !part.Has(f.Path) || slices.Contains(found, f.SplitName):
+			case unseal == "":
+				return &SealedError{Rev: target.ID.Short(), Path: f.Path, Scheme: f.Scheme, Split: f.Split}
+			default:
+				found = append(found, f.SplitName)
+			}
+		}
+	}
+	if unseal == "" {
+		return nil
+	}
+	return s.logUnseal(ctx, target.ID, found, unseal)
 }

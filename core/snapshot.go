@@ -74,7 +74,7 @@ func (s *session) openSnapshot(ctx context.Context, opt snapshotOptions) (*snaps
 	if err := s.checkPaths(ctx, s.head.Tree, opt.Paths); err != nil {
 		return nil, err
 	}
-	part, err := s.Part()
+	part, err := s.Part(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -25,13 +25,15 @@ type OpInfo struct {
 	Moves   []UnfinishedMove  `json:"moves"`
 	Undoes  objects.ID        `json:"undoes,omitzero"`
 	Files   bool              `json:"files,omitempty"` // the working tree went with the names
+	Unseals []UnsealedSplit   `json:"unseals,omitempty"`
 	Current bool              `json:"current,omitempty"`
 }
 
 func opInfo(l refs.Logged, current objects.ID) OpInfo {
 	return OpInfo{
 		ID: l.ID, Prev: l.Op.Prev, When: l.Op.When, Who: l.Op.Who, Reason: l.Op.Reason,
-		Moves: unfinishedMoves(l.Op.Moves), Undoes: l.Op.Undoes, Files: l.Op.Files, Current: l.ID == current,
+		Moves: unfinishedMoves(l.Op.Moves), Undoes: l.Op.Undoes, Files: l.Op.Files,
+		Unseals: unsealedSplits(l.Op), Current: l.ID == current,
 	}
 }
 
@@ -192,7 +194,8 @@ func (s *session) undoable(ctx context.Context) (refs.Logged, error) {
 		case !l.Op.Undoes.IsZero():
 			undone[l.Op.Undoes] = true
 		case len(inverse(l.Op.Moves)) == 0:
-			// A push or a fetch: it was only seen where a remote is.
+			// A push or a fetch: it was only seen where a remote is. Or a sealed
+			// split was read.
 		default:
 			return l, nil
 		}

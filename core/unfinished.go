@@ -77,10 +77,11 @@ func (u *Unfinished) operation() refs.Op {
 	return op
 }
 
-// The versions of the record: the second has a part.
+// The versions of the record: the second has a part, the third one by splits.
 const (
 	unfinishedVersion = 1
 	unfinishedPart    = 2
+	unfinishedSplits  = 3
 )
 
 // UnfinishedError refuses a verb while other work is unfinished.
@@ -114,8 +115,8 @@ func decodeUnfinished(text []byte) (*Unfinished, error) {
 	if err := json.Unmarshal(text, &head); err != nil {
 		return nil, fmt.Errorf("%w: .mlvc/unfinished: %w", objects.ErrCorrupt, err)
 	}
-	if head.Version > unfinishedPart {
-		return nil, fmt.Errorf(".mlvc/unfinished of version %d (this mlvc reads up to %d): %w", head.Version, unfinishedPart, objects.ErrNewer)
+	if head.Version > unfinishedSplits {
+		return nil, fmt.Errorf(".mlvc/unfinished of version %d (this mlvc reads up to %d): %w", head.Version, unfinishedSplits, objects.ErrNewer)
 	}
 	u := new(Unfinished)
 	if err := json.Unmarshal(text, u); err != nil {
@@ -151,10 +152,13 @@ func (u Unfinished) encode() ([]byte, error) {
 
 // version is the lowest that can say it.
 func (u *Unfinished) version() int {
-	if u.Part != nil {
+	switch {
+	case u.Part == nil:
+		return unfinishedVersion
+	case len(u.Part.Splits) == 0:
 		return unfinishedPart
 	}
-	return unfinishedVersion
+	return unfinishedSplits
 }
 
 // quotePaths writes paths so that JSON can carry them.
@@ -229,7 +233,7 @@ func (s *session) isDone(ctx context.Context, u *Unfinished) (bool, error) {
 		if u.Part == nil {
 			return false, nil
 		}
-		now, err := s.Part()
+		now, err := s.readPart()
 		return err == nil && now.sameFiles(*u.Part), err
 	}
 	for _, m := range u.operation().Moves {

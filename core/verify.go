@@ -75,7 +75,7 @@ type VerifyResult struct {
 func (r *Repo) Verify(ctx context.Context, opt VerifyOptions, each func(Damage) error) (VerifyResult, error) {
 	started := r.env.Now()
 	v := &verifying{Repo: r, opt: opt, each: each, checker: r.store.NewChecker(), seen: store.NewLive(), damaged: make(map[objects.ID]bool)}
-	part, err := r.Part()
+	part, err := r.readPart()
 	if err == nil {
 		v.promised = part.Promised
 		err = v.run(ctx)

@@ -58,7 +58,7 @@ func (r *Repo) workDiff(ctx context.Context, h head, paths []string) (*workDiff,
 		r.env.Events.Warn(Warning{Code: "rules", Path: RulesFile, Message: err.Error()})
 		rules = DefaultRules()
 	}
-	part, err := r.Part()
+	part, err := r.Part(ctx)
 	if err != nil {
 		return nil, err
 	}

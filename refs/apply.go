@@ -41,7 +41,7 @@ func Apply(ctx context.Context, s objects.Store, p Pointer, op Op) (objects.ID, 
 // the store. Errors are those of Apply.
 func Prepare(ctx context.Context, s objects.Store, prev objects.ID, op Op) (Pending, error) {
 	op.Moves = sortedMoves(op.Moves)
-	if err := checkMoves(op.Moves); err != nil {
+	if err := op.check(); err != nil {
 		return Pending{}, err
 	}
 	before, err := ViewAt(ctx, s, prev)
@@ -59,7 +59,7 @@ func Prepare(ctx context.Context, s objects.Store, prev objects.ID, op Op) (Pend
 	if err := after.checkCreated(ctx, op.Moves); err != nil {
 		return Pending{}, err
 	}
-	op.Version, op.Prev, op.View = OpVersion, prev, m.Root()
+	op.Version, op.Prev, op.View = op.version(), prev, m.Root()
 	o, err := EncodeOp(op)
 	if err != nil {
 		return Pending{}, err

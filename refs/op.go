@@ -37,21 +37,44 @@ type Op struct {
 	// Files says that the working tree went with the names, as in a checkout,
 	// so that to take the operation back takes the files back too.
 	Files bool `cbor:"files,omitempty"`
+	// Unseals are the sealed splits that were read. Such an operation may move
+	// nothing.
+	Unseals []Unseal `cbor:"unseals,omitempty"`
 
 	Unknown map[string]cbor.RawMessage `cbor:"-"`
 }
 
-// OpVersion is the version of the encoding that EncodeOp writes.
-const OpVersion = 1
+// Unseal is a sealed split that was read: its files at a commit, and why.
+type Unseal struct {
+	Scheme string     `cbor:"scheme"`
+	Split  string     `cbor:"split"`
+	Commit objects.ID `cbor:"commit"` // for the record: it may be gone
+	Why    string     `cbor:"why"`
+}
+
+// The versions of the encoding that EncodeOp writes: the lowest that can say
+// it. The second has unseals.
+const (
+	OpVersion       = 1
+	OpUnsealVersion = 2
+)
+
+// version is the lowest that can say it.
+func (op Op) version() int {
+	if len(op.Unseals) > 0 {
+		return OpUnsealVersion
+	}
+	return OpVersion
+}
 
 // EncodeOp returns the canonical encoding: a map in deterministic CBOR, moves
 // sorted by name, fields at their zero value left out. It fails for moves that
 // are not valid, and when they do not fit into one object (several thousand).
 func EncodeOp(op Op) (objects.Object, error) {
-	op.Version = OpVersion
+	op.Version = op.version()
 	op.When = op.When.Truncate(time.Second)
 	op.Moves = sortedMoves(op.Moves)
-	if err := checkMoves(op.Moves); err != nil {
+	if err := op.check(); err != nil {
 		return objects.Object{}, fmt.Errorf("encode operation: %w", err)
 	}
 	data, err := objects.MarshalRecord(op, op.Unknown)
@@ -72,8 +95,8 @@ func DecodeOp(o objects.Object) (Op, error) {
 	if o.Kind != objects.KindOperation {
 		return Op{}, fmt.Errorf("%w: a %v where an operation should be", objects.ErrCorrupt, o.Kind)
 	}
-	if v := objects.RecordVersion(o.Data); v > OpVersion {
-		return Op{}, fmt.Errorf("operation of version %d (this mlvc reads up to %d): %w", v, OpVersion, objects.ErrNewer)
+	if v := objects.RecordVersion(o.Data); v > OpUnsealVersion {
+		return Op{}, fmt.Errorf("operation of version %d (this mlvc reads up to %d): %w", v, OpUnsealVersion, objects.ErrNewer)
 	}
 	var op Op
 	unknown, err := objects.UnmarshalRecord(o.Data, &op)
@@ -119,16 +142,26 @@ func (op Op) move(name Name) (Move, bool) {
 }
 
 func sortedMoves(moves []Move) []Move {
-	moves = slices.Clone(moves)
+	moves = append([]Move{}, moves...) // none are an empty array
 	slices.SortStableFunc(moves, func(a, b Move) int { return strings.Compare(string(a.Name), string(b.Name)) })
 	return moves
 }
 
-// checkMoves refuses moves, sorted by name, that no operation may have.
-func checkMoves(moves []Move) error {
-	if len(moves) == 0 {
+// check refuses what no operation may have; its moves are sorted by name.
+func (op Op) check() error {
+	if len(op.Moves) == 0 && len(op.Unseals) == 0 {
 		return errors.New("it moves nothing")
 	}
+	for _, u := range op.Unseals {
+		if u.Scheme == "" || u.Split == "" || u.Commit.IsZero() || u.Why == "" {
+			return errors.New("what is unsealed has a scheme, a split, a commit and a reason")
+		}
+	}
+	return checkMoves(op.Moves)
+}
+
+// checkMoves refuses moves, sorted by name, that no operation may have.
+func checkMoves(moves []Move) error {
 	for i, m := range moves {
 		if err := m.Name.wellFormed(); err != nil {
 			return err

@@ -118,7 +118,8 @@ func TestOpRefusesForms(t *testing.T) {
 		want error
 	}{
 		"other kind":     {objects.Object{Kind: objects.KindCommit, Data: good.Data}, objects.ErrCorrupt},
-		"later version":  {edit(func(f map[string]any) { f["version"] = 2 }), objects.ErrNewer},
+		"later version":  {edit(func(f map[string]any) { f["version"] = 3 }), objects.ErrNewer},
+		"higher version": {edit(func(f map[string]any) { f["version"] = 2 }), objects.ErrCorrupt},
 		"no version":     {edit(func(f map[string]any) { delete(f, "version") }), objects.ErrCorrupt},
 		"no view":        {edit(func(f map[string]any) { f["view"] = make([]byte, 32) }), objects.ErrCorrupt},
 		"later value":    {edit(move([]byte{9, 1})), objects.ErrNewer},
@@ -171,4 +172,58 @@ func FuzzDecodeValue(f *testing.F) {
 			t.Fatalf("accepted bytes encode differently: %v", err)
 		}
 	})
+}
+
+// A sealed split that was read is an operation that may move nothing.
+func TestUnsealOp(t *testing.T) {
+	want := sampleOp()
+	want.Version, want.Moves = refs.OpUnsealVersion, []refs.Move{}
+	want.Unseals = []refs.Unseal{{Scheme: "default", Split: "holdout", Commit: commitID("a"), Why: "the paper"}}
+	o, err := refs.EncodeOp(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := refs.DecodeOp(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got, cmpTimes); diff != "" {
+		t.Fatal(diff)
+	}
+	none := want
+	none.Moves = nil
+	if again, err := refs.EncodeOp(none); err != nil || again.ID() != o.ID() {
+		t.Errorf("no moves have two encodings: %v", err)
+	}
+	for name, spoil := range map[string]func(u *refs.Unseal){
+		"scheme": func(u *refs.Unseal) { u.Scheme = "" }, "split": func(u *refs.Unseal) { u.Split = "" },
+		"commit": func(u *refs.Unseal) { u.Commit = objects.ID{} }, "why": func(u *refs.Unseal) { u.Why = "" },
+	} {
+		bad := want
+		bad.Unseals = []refs.Unseal{want.Unseals[0]}
+		spoil(&bad.Unseals[0])
+		if _, err := refs.EncodeOp(bad); err == nil {
+			t.Errorf("encoded without %s", name)
+		}
+	}
+}
+
+// An unseal is logged, and leaves the view as it is.
+func TestUnsealIsLogged(t *testing.T) {
+	r := newRepo(t)
+	before := r.must(refs.Move{Name: refs.Branch("main"), New: at("a")})
+	id, err := r.apply(refs.Op{Unseals: []refs.Unseal{{Scheme: "default", Split: "holdout", Commit: commitID("a"), Why: "the paper"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(r.names(before, ""), r.names(id, "")); diff != "" || r.head() != id {
+		t.Error(diff)
+	}
+	after := r.must(refs.Move{Name: refs.Branch("main"), Old: at("a"), New: at("b")})
+	if diff := cmp.Diff(map[refs.Name]refs.Value{refs.Branch("main"): at("b")}, r.names(after, "")); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := r.apply(refs.Op{}); err == nil {
+		t.Error("an operation of nothing")
+	}
 }

@@ -40,15 +40,20 @@ type vectorOp struct {
 	Reason string            `json:"reason"`
 	Moves  []Move            `json:"moves"`
 	Undoes objects.ID        `json:"undoes,omitzero"`
-	Hex    string            `json:"hex"`
-	ID     objects.ID        `json:"id"`
+
+	Unseals []Unseal `json:"unseals,omitempty"`
+
+	Hex string     `json:"hex"`
+	ID  objects.ID `json:"id"`
 }
 
 func (v vectorOp) op() Op {
-	return Op{
-		Version: OpVersion, Prev: v.Prev, View: v.View, When: v.When,
-		Who: v.Who, Reason: v.Reason, Moves: v.Moves, Undoes: v.Undoes,
+	op := Op{
+		Prev: v.Prev, View: v.View, When: v.When,
+		Who: v.Who, Reason: v.Reason, Moves: v.Moves, Undoes: v.Undoes, Unseals: v.Unseals,
 	}
+	op.Version = op.version()
+	return op
 }
 
 func TestVectors(t *testing.T) {

@@ -14,6 +14,7 @@ type restoreFlags struct {
 	keyFlags
 	to, repo, time string
 	skipDamaged    bool
+	splits         []string
 }
 
 func (a *app) backupRestoreCommand() *cobra.Command {
@@ -22,7 +23,9 @@ func (a *app) backupRestoreCommand() *cobra.Command {
 		use: "restore DEST [LABEL|REV] [--to DIR|--repo DIR] [-- PATH…]", short: "Bring files, or the whole repository, back",
 		long: `Write the files of a set into DIR, which is empty or has equal files: of the newest, of LABEL, of the
 newest that was made by --time, or of REV (a branch, a tag or a commit, as the newest set knows
-them). With PATHs, which are relative to the root of the dataset, only those.
+them). With PATHs, which are relative to the root of the dataset, only those; with --split only the
+files of splits. Sealed splits are left out, for here is no log to say that they were read: bring the
+whole repository back and unseal them there.
 
 With --repo the whole repository comes back: history, branches and tags, the log of operations, and
 the files of HEAD.
@@ -42,6 +45,7 @@ mlvc backup restore /media/ada/disk/faces --repo ~/faces`,
 	f.StringVar(&flags.repo, "repo", "", "make the whole repository again in `DIR`")
 	f.StringVar(&flags.time, "time", "", "the newest set made by `TIME`, as in \"yesterday\" or \"2026-11-23 10:00\"")
 	f.BoolVar(&flags.skipDamaged, "skip-damaged", false, "leave out, and name, files that cannot be read or healed")
+	f.StringArrayVar(&flags.splits, "split", nil, "write only the files of the splits `[SCHEME:]NAME[,NAME…]`, and what is in none; may be repeated for other schemes")
 	flags.add(f)
 	cmd.ValidArgsFunction = a.completeBackup
 	return cmd
@@ -55,12 +59,12 @@ func (a *app) backupRestore(cmd *cobra.Command, args []string, flags restoreFlag
 	if err := words(1, 2, "a destination")(cmd, args); err != nil {
 		return err
 	}
-	opt := core.BackupRestoreOptions{What: second(args), Paths: paths, SkipDamaged: flags.skipDamaged}
+	opt := core.BackupRestoreOptions{What: second(args), Paths: paths, Splits: flags.splits, SkipDamaged: flags.skipDamaged}
 	switch {
 	case (flags.to == "") == (flags.repo == ""):
 		return usagef("mlvc backup restore DEST --to DIR, or --repo DIR", "say where to: --to for the files, --repo for the whole repository")
-	case flags.repo != "" && (len(paths) > 0 || flags.skipDamaged):
-		return usagef("use --to for some files", "--repo brings everything back, so neither paths nor --skip-damaged go with it")
+	case flags.repo != "" && (len(paths) > 0 || len(flags.splits) > 0 || flags.skipDamaged):
+		return usagef("use --to for some files", "--repo brings everything back, so neither paths nor --split nor --skip-damaged go with it")
 	}
 	if flags.time != "" {
 		t, err := revision.ParseTime(flags.time, a.env.Now())
@@ -111,6 +115,7 @@ func (a *app) printRestored(t *text, res core.BackupRestoreResult) {
 	t.line("  commit %s, from %s", t.paint(yellow, res.Commit.Short()), plural(int64(len(res.Sets)), "set"))
 	a.printHealed(t, res.Healed)
 	printCarried(t, res.Carried)
+	printSealed(t, res.Sealed, "bring the repository back with --repo and unseal it there")
 	t.line("  every byte was verified; took %s (%s)", took(res.Took), rate(res.Bytes, res.Took))
 }
 

@@ -13,11 +13,12 @@ func (a *app) catCommand() *cobra.Command {
 		use: "cat REV:PATH", short: "Write a file of a commit to the output", group: groupLook,
 		long: `Write the content of a file of a commit to the output; of a symbolic link its target. PATH is
 relative to the root. Every byte is verified before it is written. With a range only the chunks
-in it are read.`,
+in it are read. A file of a sealed split is refused; with --unseal it is read, and REASON is kept in
+the log of operations.`,
 		example: `
 mlvc cat HEAD~1:data/labels.csv
 mlvc cat v1:data/train.bin --offset 1048576 --length 4096 | xxd`,
-		args: words(1, 1, "a file, as REV:PATH"), exits: []int{ExitDamaged, ExitNotFound},
+		args: words(1, 1, "a file, as REV:PATH"), exits: []int{ExitRefused, ExitDamaged, ExitBusy, ExitNotFound},
 	}, func(cmd *cobra.Command, args []string) error {
 		if opt.Offset < 0 || length < 0 {
 			return usagef("give a number of bytes", "--offset and --length are not negative")
@@ -25,13 +26,18 @@ mlvc cat v1:data/train.bin --offset 1048576 --length 4096 | xxd`,
 		if cmd.Flags().Changed("length") {
 			opt.Length = &length
 		}
-		return a.read(cmd.Context(), func(r *core.Repo) error {
+		open := a.read
+		if opt.Unseal != "" {
+			open = a.write
+		}
+		return open(cmd.Context(), func(r *core.Repo) error {
 			return r.Cat(cmd.Context(), args[0], a.out.w, opt)
 		})
 	})
 	f := cmd.Flags()
 	f.Int64Var(&opt.Offset, "offset", 0, "begin after so many `BYTES`")
 	f.Int64Var(&length, "length", 0, "write so many `BYTES` (default: to the end)")
+	unsealFlag(f, &opt.Unseal)
 	cmd.ValidArgsFunction = a.completeInRevision
 	return cmd
 }

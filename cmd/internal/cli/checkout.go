@@ -2,6 +2,7 @@ package cli
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,7 +16,7 @@ var moveExits = []int{ExitRefused, ExitDamaged, ExitBusy, ExitNotFound}
 func (a *app) checkoutCommand() *cobra.Command {
 	var opt core.CheckoutOptions
 	cmd := a.command(spec{
-		use: "checkout [REV] [PATH…] [--into DIR]", short: "Make the files as they are in a commit", group: groupMove,
+		use: "checkout [REV] [PATH…] [--split NAME] [--into DIR]", short: "Make the files as they are in a commit", group: groupMove,
 		long: `Make the working tree hold a commit. A branch attaches HEAD to it, so that commits go there;
 anything else detaches HEAD, and says so. With PATHs only those become as in REV, and HEAD
 stays. With --into the files go to another folder, and neither the working tree nor any name
@@ -29,12 +30,19 @@ The files may be a part of the dataset: --path makes them what GLOB selects (rel
 current folder; ? * and […] within a name, ** for any folders, a folder for all below it),
 --add-path adds to that, --all brings everything. What leaves the part is deleted from the
 disk if a commit holds it; what is outside stays in every commit as it is. Later checkouts
-keep the part.`,
+keep the part. --split makes them the files of splits, and what is in no split; with --into
+it says what is written.
+
+Splits that mlvc.toml seals are left out of every checkout. With --unseal they are read, and
+REASON is kept in the log of operations.`,
 		example: `
 mlvc checkout v1                     # the whole dataset as in v1
 mlvc checkout HEAD~2 labels/         # only these paths
 mlvc checkout main@{yesterday} --into ../yesterday
 mlvc checkout --path 'images/train/**' --path labels   # only these files from now on
+mlvc checkout --split train          # the training data alone; of a scheme: --split folds:fold-1,fold-2
+mlvc checkout v1 --split test --into ../test
+mlvc checkout --unseal 'numbers of the paper' --split holdout
 mlvc checkout --all                  # everything again
 mlvc checkout --abort                # take an interrupted one back`,
 		exits: moveExits, prints: []shape{{"", core.CheckoutResult{}}},
@@ -45,6 +53,8 @@ mlvc checkout --abort                # take an interrupted one back`,
 	f.StringVar(&opt.Into, "into", "", "write into `DIR`, which is empty or has equal files")
 	f.StringArrayVar(&opt.Part, "path", nil, "from now on hold only what `GLOB` selects; may be repeated")
 	f.StringArrayVar(&opt.AddPart, "add-path", nil, "hold what `GLOB` selects too; may be repeated")
+	a.splitFlag(cmd, &opt.Splits, "hold, or with --into write, the files of the splits")
+	unsealFlag(f, &opt.Unseal)
 	f.BoolVar(&opt.All, "all", false, "hold the whole dataset again")
 	f.BoolVarP(&opt.Force, "force", "f", false, "replace and delete also what no commit holds")
 	f.BoolVar(&opt.SkipDamaged, "skip-damaged", false, "leave out, and name, files whose stored content is damaged")
@@ -60,7 +70,7 @@ func (a *app) checkout(cmd *cobra.Command, r *core.Repo, args []string, opt core
 	}
 	opt.Paths = paths
 	opt.Part, opt.AddPart = a.treePatterns(r, opt.Part), a.treePatterns(r, opt.AddPart)
-	partly := opt.All || len(opt.Part)+len(opt.AddPart) > 0
+	partly := opt.All || opt.Unseal != "" || len(opt.Part)+len(opt.AddPart)+len(opt.Splits) > 0
 	switch {
 	case len(revs) == 1:
 		opt.Rev = revs[0]
@@ -106,9 +116,15 @@ func printCheckout(t *text, res core.CheckoutResult, some bool) {
 		printHead(t, res)
 	}
 	printCarried(t, res.Carried)
-	if res.Part != nil && !some && res.Into == "" {
+	if res.Part != nil && !some && res.Into == "" && !sealedAlone(*res.Part) {
 		t.line(`  the files are a part of the dataset: %s`, partText(*res.Part))
 	}
+	printSealed(t, res.Sealed, unsealWay)
+}
+
+// sealedAlone reports whether a part is everything but sealed splits.
+func sealedAlone(p core.Part) bool {
+	return len(p.Splits) > 0 && len(p.Paths) == 0 && !slices.ContainsFunc(p.Splits, func(f core.SplitFilter) bool { return len(f.Only) > 0 })
 }
 
 // partText names a part.
@@ -124,7 +140,27 @@ func partText(p core.Part) string {
 	if more := len(p.Paths) - len(names); more > 0 {
 		names = append(names, "and "+decimal(int64(more))+" more")
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(append(names, filterTexts(p.Splits)...), ", ")
+}
+
+// filterTexts names which splits a part holds, and which it does not.
+func filterTexts(filters []core.SplitFilter) []string {
+	var list []string
+	for _, f := range filters {
+		word := "split "
+		if len(f.Only) > 1 {
+			word = "splits "
+		}
+		if len(f.Only) > 0 {
+			list = append(list, word+strings.Join(f.Only, " and ")+" of scheme "+f.Scheme)
+		}
+	}
+	for _, f := range filters {
+		for _, n := range f.Sealed() {
+			list = append(list, "without sealed split "+core.SplitName{Scheme: f.Scheme, Split: n}.String())
+		}
+	}
+	return list
 }
 
 // printHead says where HEAD stands now.

@@ -20,11 +20,13 @@ there; interrupted, the same command goes on.
 
 With --path or --metadata-only all commits, trees and names come, so that log, diff and ls work, but
 contents only when a command needs them. The working tree then holds that part alone; commits keep
-everything outside it as it was.`,
+everything outside it as it was. So it is with --split, for the files of splits and what is in none.
+Sealed splits are left out; with --unseal they are read, and REASON is kept in the log of operations.`,
 		example: `
 mlvc clone /mnt/share/faces
 mlvc clone file:///mnt/share/faces ~/faces --branch cleaner
 mlvc clone /mnt/share/faces --path 'images/train/**' --path labels.csv
+mlvc clone /mnt/share/faces --split train,val
 mlvc clone /mnt/share/faces --metadata-only`,
 		args: words(1, 2, "the place to clone"), exits: shareExits, prints: []shape{{"", core.CloneResult{}}},
 	}, func(cmd *cobra.Command, args []string) error {
@@ -49,6 +51,8 @@ mlvc clone /mnt/share/faces --metadata-only`,
 	f := cmd.Flags()
 	f.StringVarP(&opt.Branch, "branch", "b", "", "check out the branch `NAME`")
 	f.StringArrayVar(&opt.Paths, "path", nil, "bring only files that the pattern `GLOB` selects; a folder is all below; may be repeated")
+	a.splitFlag(cmd, &opt.Splits, "bring only the files of the splits")
+	unsealFlag(f, &opt.Unseal)
 	f.BoolVar(&opt.MetadataOnly, "metadata-only", false, "bring no contents and write no files of the data")
 	cmd.ValidArgsFunction = filesHere
 	return cmd
@@ -70,6 +74,7 @@ func printClone(t *text, opt core.CloneOptions, res core.CloneResult) {
 		t.line("  on %s at %s", t.paint(green, res.Branch), t.paint(yellow, res.Commit.Short()))
 	}
 	printCarried(t, res.Carried)
+	printSealed(t, res.Sealed, "mlvc checkout --unseal REASON reads it")
 	if res.Part {
 		t.line(`  contents that are not here come when they are needed; "mlvc fetch --contents" brings all`)
 	}

@@ -74,7 +74,7 @@ func (f failure) print(t *text) {
 // explain finds out what to say of an error.
 func explain(err error) failure {
 	for _, group := range []func(error) (failure, bool){
-		explainGit, explainCall, explainModel, explainBackup, explainShare, explainRefusal, explainMove, explainImport, explainName, explainRepository, explainSystem,
+		explainGit, explainCall, explainModel, explainBackup, explainShare, explainRefusal, explainSeal, explainMove, explainImport, explainName, explainRepository, explainSystem,
 	} {
 		if f, ok := group(err); ok {
 			if f.Message == "" {

@@ -12,11 +12,12 @@ func (a *app) lsCommand() *cobra.Command {
 		use: "ls [REV] [--] [PATH…]", short: "List what a commit holds", group: groupLook,
 		long: `List the files and folders of a commit (HEAD, if none is given), with mode, size and the beginning
 of the content ID: what lies in PATHs, or in the root. Folders are listed by themselves unless
--r is given.`,
+-r is given. --split lists the files of splits alone.`,
 		example: `
 mlvc ls                          # the root of the last commit
 mlvc ls v1 data/test
 mlvc ls -r v1 --json             # every file
+mlvc ls -r --split train         # the files of a split
 mlvc ls --totals data            # with the files and bytes of each folder`,
 		exits: []int{ExitDamaged, ExitNotFound}, prints: []shape{{"for each path", core.ListEntry{}}},
 	}, func(cmd *cobra.Command, args []string) error {
@@ -35,6 +36,7 @@ mlvc ls --totals data            # with the files and bytes of each folder`,
 	f := cmd.Flags()
 	f.BoolVarP(&opt.Recursive, "recursive", "r", false, "list every file below")
 	f.BoolVar(&opt.Totals, "totals", false, "count the files and bytes of folders")
+	a.splitFlag(cmd, &opt.Splits, "list only the files of the splits")
 	cmd.ValidArgsFunction = a.completeRevisionOrPath
 	return cmd
 }

@@ -112,4 +112,8 @@ func printOp(t *text, op core.OpInfo) {
 		old, now := either(string(m.OldBranch), shortID(m.Old)), either(string(m.NewBranch), shortID(m.New))
 		t.line("    %s: %s → %s", m.Name, old, now)
 	}
+	for _, u := range op.Unseals {
+		name := core.SplitName{Scheme: u.Scheme, Split: u.Split}.String()
+		t.line("    %s of %s: %s", t.paint(red, "unsealed "+name), shortID(u.Commit), u.Why)
+	}
 }

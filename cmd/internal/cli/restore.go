@@ -12,7 +12,8 @@ func (a *app) restoreCommand() *cobra.Command {
 		use: "restore PATH… [--from REV]", short: "Bring paths back as they are in a commit", group: groupMove,
 		long: `Make PATHs of the working tree as they are in the last commit, or in REV. HEAD and the branches
 stay. A path whose content no commit holds is refused unless --force says so. The files are
-read even if they look unchanged: bytes that a disk has damaged are mended.`,
+read even if they look unchanged: bytes that a disk has damaged are mended. What REV seals is refused; with
+--unseal it is read, and REASON is kept in the log of operations.`,
 		example: `
 mlvc restore labels.csv               # a deleted file comes back
 mlvc restore --force labels.csv       # edits that no commit holds are given up
@@ -38,6 +39,7 @@ mlvc restore --from v1 data/test`,
 	f.StringVar(&opt.Rev, "from", "", "the commit to take them from (default HEAD)")
 	f.BoolVarP(&opt.Force, "force", "f", false, "replace and delete also what no commit holds")
 	f.BoolVar(&opt.SkipDamaged, "skip-damaged", false, "leave out, and name, files whose stored content is damaged")
+	unsealFlag(f, &opt.Unseal)
 	cmd.RegisterFlagCompletionFunc("from", a.completeRevision) //nolint:errcheck // the flag is there
 	cmd.ValidArgsFunction = a.completeTracked
 	return cmd

@@ -222,6 +222,9 @@ func partLine(p core.PartStatus) string {
 	case p.Files > 0:
 		from = " — " + decimal(p.Files) + " of " + plural(p.TotalFiles, "file") + from
 	}
+	if sealedAlone(p.Part) {
+		return "Part: every file " + partText(p.Part) + from + `; "mlvc checkout --unseal REASON" reads it`
+	}
 	return "Part: " + partText(p.Part) + from + `; "mlvc checkout --all" for everything`
 }
 
