@@ -122,6 +122,56 @@ func TestBackupTipOnly(t *testing.T) {
 	}
 }
 
+// A set of an older commit without the contents of others brings back the files of
+// that commit: HEAD goes to its branch, or to none, and it is said where it was. A
+// run that dies on the way is ended by the same call.
+func TestBackupTipOnlyOfOlder(t *testing.T) {
+	for _, branches := range []int{0, 1, 2} {
+		place := buckettest.Memory()
+		d := newDataIn(t, fastDir(t))
+		old := d.save(treeA)
+		for i := range branches {
+			_, err := within(d, func(r *core.Repo) (core.NameInfo, error) {
+				return r.CreateBranch(t.Context(), fmt.Sprintf("old%d", i), "", false)
+			})
+			d.must(err)
+		}
+		young := d.save(treeB)
+		_, err := backupCreate(d, place, core.BackupCreateOptions{Rev: old.ID.String(), Kind: objects.Full, TipOnly: true})
+		d.must(err)
+		check := func(again *data, res core.BackupRepoResult) {
+			t.Helper()
+			again.want(treeA)
+			if !res.TipOnly || res.HeadWas != young.ID || res.Commit != old.ID || fmt.Sprint(res.Lacking) != fmt.Sprint([]objects.ID{young.ID}) {
+				t.Errorf("%+v", res)
+			}
+			if want := branches == 1; (res.Branch == "old0") != want || res.Detached == want {
+				t.Errorf("with %d branches at it: %+v", branches, res.CheckoutResult)
+			}
+		}
+		first, step := stride(211)
+		if branches != 1 {
+			first = 1 << 20
+		}
+		for at := first; ; at += step {
+			again := &data{t: t, env: d.env, root: fastDir(t) + "/again"}
+			fsys := faultfs.New(vfs.OS, faultfs.Plan{At: at, Sticky: true})
+			again.env.FS = fsys
+			res, err := backupRepo(again, place)
+			if err == nil && fsys.Failed() == "" {
+				check(again, res)
+				break
+			}
+			again.env.FS = vfs.OS
+			if _, statErr := os.Stat(filepath.Join(again.root, ".mlvc", "restoring")); err != nil && statErr == nil {
+				res, err = backupRepo(again, place)
+				d.must(err)
+				check(again, res)
+			}
+		}
+	}
+}
+
 // backupStart is a repository with a backup, and a commit that has none.
 func backupStart(t *testing.T, place bucket.Bucket) *data {
 	t.Helper()
