@@ -167,7 +167,7 @@ func TestBackupSweepRot(t *testing.T) {
 		t.Run(fmt.Sprintf("encrypted %v", encrypted), func(t *testing.T) {
 			t.Parallel()
 			r := newRotting(t, encrypted)
-			first, step := stride(20)
+			first, step := stride(40)
 			tried, beyond := 0, 0
 			for i := first; i <= 500 && !t.Failed(); i += step {
 				rnd := rand.New(rand.NewPCG(uint64(i), 7))

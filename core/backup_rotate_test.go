@@ -28,7 +28,7 @@ func TestBackupRotateFaults(t *testing.T) {
 	both := core.BackupKeys{Identities: []string{identityFile(t, rotIdentity), identityFile(t, otherIdentity)}}
 	readers := map[string]core.BackupKeys{rotRecipient: {Identities: both.Identities[:1]}, otherRecipient: {Identities: both.Identities[1:]}}
 	to := core.BackupRotateOptions{Recipients: []string{otherRecipient}}
-	first, step := stride(2)
+	first, step := stride(4)
 	for _, kind := range []buckettest.Kind{buckettest.Before, buckettest.After, buckettest.Midway} {
 		for at := first; !t.Failed(); at += step {
 			b := bucketCopy(t, r.place)

@@ -186,7 +186,7 @@ func backupStart(t *testing.T, place bucket.Bucket) *data {
 // A backup of which any one operation at the place fails harms no earlier set,
 // and the next one ends it.
 func TestBackupCreateFaults(t *testing.T) {
-	shareFaults(t, func(t *testing.T, plan buckettest.Plan) bool {
+	faultsEvery(t, 11, func(t *testing.T, plan buckettest.Plan) bool {
 		place := buckettest.Memory()
 		d := backupStart(t, place)
 		faulty := buckettest.NewFaulty(place, plan)
@@ -212,7 +212,7 @@ func TestBackupCreateFaults(t *testing.T) {
 // Bringing a repository back, of which any one operation at the place fails, is
 // ended by the same call.
 func TestBackupRepoFaults(t *testing.T) {
-	shareFaults(t, func(t *testing.T, plan buckettest.Plan) bool {
+	faultsEvery(t, 11, func(t *testing.T, plan buckettest.Plan) bool {
 		place := buckettest.Memory()
 		d := backupStart(t, place)
 		_, err := backupCreate(d, place, core.BackupCreateOptions{Kind: core.KindAuto})
@@ -237,7 +237,7 @@ func TestBackupRepoDies(t *testing.T) {
 	d := backupStart(t, place)
 	_, err := backupCreate(d, place, core.BackupCreateOptions{Kind: core.KindAuto})
 	d.must(err)
-	first, step := stride(23)
+	first, step := stride(79)
 	for i := first; !t.Failed(); i += step {
 		again := &data{t: t, env: d.env, root: fastDir(t) + "/again"}
 		fsys := faultfs.New(vfs.OS, faultfs.Plan{At: i, Sticky: true})
@@ -291,7 +291,7 @@ func rot(t *testing.T, b bucket.Bucket, n int) string {
 
 // A repair that dies anywhere leaves what the next one ends.
 func TestBackupRepairFaults(t *testing.T) {
-	shareFaults(t, func(t *testing.T, plan buckettest.Plan) bool {
+	faultsEvery(t, 11, func(t *testing.T, plan buckettest.Plan) bool {
 		place := buckettest.Memory()
 		d := backupStart(t, place)
 		key := rot(t, place, 100)
@@ -429,7 +429,7 @@ func sameSets(t *testing.T, d *data, b bucket.Bucket, about string, atLeast int)
 // An expiry of which any one operation at the place fails leaves whole sets, and
 // the next one ends it.
 func TestBackupExpireFaults(t *testing.T) {
-	shareFaults(t, func(t *testing.T, plan buckettest.Plan) bool {
+	faultsEvery(t, 11, func(t *testing.T, plan buckettest.Plan) bool {
 		place := buckettest.Memory()
 		d := backupStart(t, place)
 		grace := time.Duration(0)
@@ -467,7 +467,7 @@ func TestBackupRestoreFaults(t *testing.T) {
 	_, err := backupCreate(d, place, core.BackupCreateOptions{Kind: core.KindAuto})
 	d.must(err)
 	env := d.env // its clock is not for several at once
-	shareFaults(t, func(t *testing.T, plan buckettest.Plan) bool {
+	faultsEvery(t, 11, func(t *testing.T, plan buckettest.Plan) bool {
 		env := env
 		env.Now = func() time.Time { return time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC) }
 		to, scratch := filepath.Join(fastDir(t), "to"), fastDir(t)
@@ -527,7 +527,7 @@ func TestBackupRepairRecordsFaults(t *testing.T) {
 			}
 		}
 		env := d.env
-		first, step := stride(7)
+		first, step := stride(23)
 		for at := first; ; at += step {
 			d := &data{t: t, root: d.root, env: env}
 			b := bucketCopy(t, place)
