@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -101,11 +102,27 @@ func (b *Backups) Expire(ctx context.Context, opt BackupExpireOptions, settings 
 	if err != nil {
 		return res, b.failed(err)
 	}
+	for _, s := range done.Removed {
+		swept.Labels = append(swept.Labels, s.Label)
+	}
+	b.removeFolders(swept.Labels)
 	if res.SweptKeys, err = b.sweepKeys(ctx); err != nil {
 		return res, b.failed(err)
 	}
 	b.remember(ctx)
 	return res, nil
+}
+
+// removeFolders removes the empty folders of sets that are gone, where the place is a
+// folder. That it fails does not matter.
+func (b *Backups) removeFolders(labels []backup.Label) {
+	at, ok := b.raw.(interface{ Folder() string })
+	if !ok {
+		return
+	}
+	for _, label := range labels {
+		b.env.FS.Remove(filepath.Join(at.Folder(), "sets", strings.ToLower(string(label)))) //nolint:errcheck // it may have something again
+	}
 }
 
 // sweepKeys removes key files of an encrypted destination that nothing is

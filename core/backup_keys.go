@@ -225,9 +225,10 @@ func isKeyless(err error) bool {
 	return keyless
 }
 
-// isKeyDamage reports whether an error is for a key file that is damaged or lost, which
-// no parity heals.
+// isKeyDamage reports whether an error is for a key file that is damaged, which no
+// parity heals. That of one that is not there may be for an object that names another
+// key than it did.
 func isKeyDamage(err error) bool {
 	damaged, ok := errors.AsType[*crypt.DamagedError](err)
-	return ok && damaged.KeyFile != ""
+	return ok && damaged.KeyFile != "" && !damaged.KeyLost
 }

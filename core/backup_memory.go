@@ -174,7 +174,7 @@ func (b *Backups) writeMemory() error {
 // isIndex reports whether an object is what a machine without a secret key must read
 // again: what a set is, and what it has.
 func isIndex(key string) bool {
-	return strings.HasSuffix(key, ".manifest") || strings.HasSuffix(key, ".idx")
+	return strings.HasSuffix(key, ".manifest") || strings.HasSuffix(key, ".copy") || strings.HasSuffix(key, ".idx")
 }
 
 // openNotes opens the notes of one who has no secret key: of each object that

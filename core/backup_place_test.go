@@ -97,7 +97,7 @@ func TestBackupTroubles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			first, step := stride(3)
+			first, step := stride(9)
 			for writes := first - 1; ; writes += step {
 				place := buckettest.Memory()
 				d := backupStart(t, place)

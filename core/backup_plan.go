@@ -106,7 +106,6 @@ type lineCommit struct {
 	time     time.Time
 	files    int64
 	bytes    int64
-	changed  int64
 }
 
 // firstParentLine reads a history by first parents, oldest first.
@@ -123,10 +122,9 @@ func (r *Repo) firstParentLine(ctx context.Context, rev string) ([]lineCommit, e
 		if err != nil {
 			return nil, err
 		}
-		change := c.Changes()
 		line = append(line, lineCommit{
 			id: c.ID, tree: c.Tree, parents: c.Parents, time: c.Time,
-			files: c.Delta.Files, bytes: c.Delta.Bytes, changed: change.AddedBytes + change.ChangedBytes,
+			files: c.Delta.Files, bytes: c.Delta.Bytes,
 		})
 	}
 	slices.Reverse(line)

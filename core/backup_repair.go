@@ -72,6 +72,9 @@ func (r *repairing) run(ctx context.Context) error {
 	if err := r.healKeys(ctx); err != nil {
 		return err
 	}
+	if err := r.adopt(ctx); err != nil {
+		return err
+	}
 	found, err := r.dest.Verify(ctx, backup.VerifyOptions{ReadOnly: true})
 	if err != nil {
 		return err
@@ -93,15 +96,23 @@ func (r *repairing) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.res.Left = len(found.Damage); r.res.Left == 0 {
+	left, err := r.brokenKeys(ctx)
+	if err != nil {
+		return err
+	}
+	r.res.Damaged += len(left) // those that could be healed were counted then
+	for _, d := range found.Damage {
+		left = append(left, newBackupDamage(d))
+	}
+	if r.res.Left = len(left); r.res.Left == 0 {
 		for _, key := range waiting {
 			if err := r.raw.Delete(ctx, key); err != nil {
 				return err
 			}
 		}
 	}
-	for _, d := range found.Damage {
-		if err := r.each.Left(newBackupDamage(d)); err != nil {
+	for _, d := range left {
+		if err := r.each.Left(d); err != nil {
 			return err
 		}
 	}
@@ -132,6 +143,21 @@ func (r *repairing) healKeys(ctx context.Context) error {
 		r.env.Events.Warn(Warning{Code: "not_healed", Message: firstDamage(err)})
 	}
 	return ctx.Err()
+}
+
+// adopt brings sets back that were left out when the list was made again.
+func (r *repairing) adopt(ctx context.Context) error {
+	adopted, err := r.dest.Adopt(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range adopted {
+		r.res.Damaged, r.res.Healed = r.res.Damaged+1, r.res.Healed+1
+		if err := r.each.Healed(BackupHealed{Label: string(s.Label), Key: "backup", From: "the manifest of a set that it did not name"}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // recoverList makes the list again where it is lost without a trace, if there

@@ -37,9 +37,11 @@ type BackupRepoResult struct {
 	Transferred
 	Operations int64 `json:"operations"`
 	// TipOnly: the sets leave out contents that only other commits have; Lacking
-	// are the commits whose contents are not all there.
+	// are the commits whose contents are not all there. HeadWas is where HEAD was,
+	// if that is one of these: it is at the commit of the set instead.
 	TipOnly bool         `json:"tip_only,omitempty"`
 	Lacking []objects.ID `json:"lacking,omitempty"`
+	HeadWas objects.ID   `json:"head_was,omitzero"`
 	CheckoutResult
 	Took time.Duration `json:"took_ns"`
 }
@@ -66,7 +68,8 @@ func (r restoringRecord) encode() []byte {
 }
 
 // RestoreRepo makes the repository again that a set is of: with its ID, all
-// history, every name, the log of operations, and the files of HEAD. It needs
+// history, every name, the log of operations, and the files of HEAD; where the set
+// leaves these out, HEAD goes to the commit of the set. It needs
 // nothing but the destination; damaged packs are healed by their parity on the
 // way. Interrupted, the same call goes on. The folder must be empty, or it fails
 // with a *NotEmptyError.
@@ -130,14 +133,22 @@ func (b *Backups) fillRepo(ctx context.Context, r *Repo, chosen *chosenSet, res 
 	}
 	defer func() { err = errors.Join(err, s.end()) }()
 	f := &fillingRepo{session: s, chain: chosen.chain, res: res}
-	if s.op.IsZero() {
+	for _, m := range chosen.chain.Manifests {
+		res.TipOnly = res.TipOnly || m.TipOnly
+	}
+	if s.op.IsZero() || res.TipOnly { // what is not there is found out again
 		res.Healed, err = b.healing(ctx, chosen.chain, func(bool) error { return f.objects(ctx) })
 		if err != nil {
 			return err
 		}
+	}
+	if s.op.IsZero() {
 		if err := f.names(ctx, chosen.commit); err != nil {
 			return err
 		}
+	}
+	if err := f.standAtSet(ctx); err != nil {
+		return err
 	}
 	res.CheckoutResult = CheckoutResult{}
 	res.Carried, err = s.carry(ctx, Unfinished{Verb: "restore", Goal: "the files of backup set " + res.Label, To: s.head.Tree}, carryOptions{commit: s.head.Commit})
@@ -161,7 +172,6 @@ func (f *fillingRepo) objects(ctx context.Context) error {
 		return err
 	}
 	for _, c := range f.chain.Manifests {
-		f.res.TipOnly = f.res.TipOnly || c.TipOnly
 		commits = append(commits, c.Commit)
 	}
 	commits = slices.DeleteFunc(sortedIDs(commits), objects.ID.IsZero) // of a HEAD on a branch
@@ -241,23 +251,84 @@ func (f *fillingRepo) operations(ctx context.Context, operation objects.ID) (ops
 }
 
 // tips brings the contents of those commits that have them all, and lists the
-// others.
+// others. Of each only what it has beyond one that is whole is looked at.
 func (f *fillingRepo) tips(ctx context.Context, commits []objects.ID, opt remote.CopyOptions) error {
+	whole := f.chain.Manifest().Tree
+	if err := f.contents(ctx, objects.ID{}, whole, opt); err != nil {
+		return err
+	}
 	for c, err := range history.Walk(ctx, f.store, commits, history.Options{}) {
 		if err != nil {
 			return err
 		}
-		copied, err := remote.CopyContents(ctx, f.local(f.tempPath()), f.chain, newEntries(f.changesOf(ctx, objects.ID{}, c.Tree, nil)), opt)
-		f.res.add(copied)
-		if errors.Is(err, objects.ErrNotFound) {
+		err = f.contents(ctx, whole, c.Tree, opt)
+		switch {
+		case errors.Is(err, objects.ErrNotFound):
 			f.res.Lacking = append(f.res.Lacking, c.ID)
-			continue
-		}
-		if err != nil {
+		case err != nil:
 			return err
+		default:
+			whole = c.Tree
 		}
 	}
 	return nil
+}
+
+// contents brings those that a tree has beyond another.
+func (f *fillingRepo) contents(ctx context.Context, whole, tree objects.ID, opt remote.CopyOptions) error {
+	copied, err := remote.CopyContents(ctx, f.local(f.tempPath()), f.chain, newEntries(f.changesOf(ctx, whole, tree, nil)), opt)
+	f.res.add(copied)
+	return err
+}
+
+// standAtSet moves HEAD to the commit of the set where the contents of its own are
+// not there: to the one branch that is at it, or detached.
+func (f *fillingRepo) standAtSet(ctx context.Context) error {
+	m := f.chain.Manifest()
+	if len(f.res.Lacking) == 0 || m.Operation.IsZero() {
+		return nil
+	}
+	view, err := refs.ViewAt(ctx, f.store, m.Operation)
+	if err != nil {
+		return err
+	}
+	was, err := view.Commit(ctx, refs.HEAD)
+	if err != nil || !slices.Contains(f.res.Lacking, was) {
+		return err
+	}
+	f.res.HeadWas = was
+	if f.head.Commit == m.Commit {
+		return nil // an interrupted run has done it
+	}
+	to, err := onlyBranchAt(ctx, view, m.Commit)
+	if err != nil {
+		return err
+	}
+	moves, err := f.headMove(ctx, to)
+	if err != nil {
+		return err
+	}
+	return f.move(ctx, refs.Op{Reason: "restore the files of backup set " + string(m.Label), Moves: moves})
+}
+
+// onlyBranchAt returns the branch that is at a commit, or the commit unless there
+// is one such branch.
+func onlyBranchAt(ctx context.Context, view refs.View, commit objects.ID) (refs.Value, error) {
+	at := refs.Value{Commit: commit}
+	found := 0
+	for ref, err := range view.List(ctx, refs.Branches) {
+		if err != nil {
+			return at, err
+		}
+		if ref.Value.Commit == commit {
+			at.Branch = ref.Name
+			found++
+		}
+	}
+	if found != 1 {
+		return refs.Value{Commit: commit}, nil
+	}
+	return refs.Value{Branch: at.Branch}, nil
 }
 
 // log takes up operations and the nodes of their views.

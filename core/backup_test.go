@@ -122,6 +122,56 @@ func TestBackupTipOnly(t *testing.T) {
 	}
 }
 
+// A set of an older commit without the contents of others brings back the files of
+// that commit: HEAD goes to its branch, or to none, and it is said where it was. A
+// run that dies on the way is ended by the same call.
+func TestBackupTipOnlyOfOlder(t *testing.T) {
+	for _, branches := range []int{0, 1, 2} {
+		place := buckettest.Memory()
+		d := newDataIn(t, fastDir(t))
+		old := d.save(treeA)
+		for i := range branches {
+			_, err := within(d, func(r *core.Repo) (core.NameInfo, error) {
+				return r.CreateBranch(t.Context(), fmt.Sprintf("old%d", i), "", false)
+			})
+			d.must(err)
+		}
+		young := d.save(treeB)
+		_, err := backupCreate(d, place, core.BackupCreateOptions{Rev: old.ID.String(), Kind: objects.Full, TipOnly: true})
+		d.must(err)
+		check := func(again *data, res core.BackupRepoResult) {
+			t.Helper()
+			again.want(treeA)
+			if !res.TipOnly || res.HeadWas != young.ID || res.Commit != old.ID || fmt.Sprint(res.Lacking) != fmt.Sprint([]objects.ID{young.ID}) {
+				t.Errorf("%+v", res)
+			}
+			if want := branches == 1; (res.Branch == "old0") != want || res.Detached == want {
+				t.Errorf("with %d branches at it: %+v", branches, res.CheckoutResult)
+			}
+		}
+		first, step := stride(211)
+		if branches != 1 {
+			first = 1 << 20
+		}
+		for at := first; ; at += step {
+			again := &data{t: t, env: d.env, root: fastDir(t) + "/again"}
+			fsys := faultfs.New(vfs.OS, faultfs.Plan{At: at, Sticky: true})
+			again.env.FS = fsys
+			res, err := backupRepo(again, place)
+			if err == nil && fsys.Failed() == "" {
+				check(again, res)
+				break
+			}
+			again.env.FS = vfs.OS
+			if _, statErr := os.Stat(filepath.Join(again.root, ".mlvc", "restoring")); err != nil && statErr == nil {
+				res, err = backupRepo(again, place)
+				d.must(err)
+				check(again, res)
+			}
+		}
+	}
+}
+
 // backupStart is a repository with a backup, and a commit that has none.
 func backupStart(t *testing.T, place bucket.Bucket) *data {
 	t.Helper()
@@ -136,7 +186,7 @@ func backupStart(t *testing.T, place bucket.Bucket) *data {
 // A backup of which any one operation at the place fails harms no earlier set,
 // and the next one ends it.
 func TestBackupCreateFaults(t *testing.T) {
-	shareFaults(t, func(t *testing.T, plan buckettest.Plan) bool {
+	faultsEvery(t, 11, func(t *testing.T, plan buckettest.Plan) bool {
 		place := buckettest.Memory()
 		d := backupStart(t, place)
 		faulty := buckettest.NewFaulty(place, plan)
@@ -162,7 +212,7 @@ func TestBackupCreateFaults(t *testing.T) {
 // Bringing a repository back, of which any one operation at the place fails, is
 // ended by the same call.
 func TestBackupRepoFaults(t *testing.T) {
-	shareFaults(t, func(t *testing.T, plan buckettest.Plan) bool {
+	faultsEvery(t, 11, func(t *testing.T, plan buckettest.Plan) bool {
 		place := buckettest.Memory()
 		d := backupStart(t, place)
 		_, err := backupCreate(d, place, core.BackupCreateOptions{Kind: core.KindAuto})
@@ -187,7 +237,7 @@ func TestBackupRepoDies(t *testing.T) {
 	d := backupStart(t, place)
 	_, err := backupCreate(d, place, core.BackupCreateOptions{Kind: core.KindAuto})
 	d.must(err)
-	first, step := stride(23)
+	first, step := stride(79)
 	for i := first; !t.Failed(); i += step {
 		again := &data{t: t, env: d.env, root: fastDir(t) + "/again"}
 		fsys := faultfs.New(vfs.OS, faultfs.Plan{At: i, Sticky: true})
@@ -241,7 +291,7 @@ func rot(t *testing.T, b bucket.Bucket, n int) string {
 
 // A repair that dies anywhere leaves what the next one ends.
 func TestBackupRepairFaults(t *testing.T) {
-	shareFaults(t, func(t *testing.T, plan buckettest.Plan) bool {
+	faultsEvery(t, 11, func(t *testing.T, plan buckettest.Plan) bool {
 		place := buckettest.Memory()
 		d := backupStart(t, place)
 		key := rot(t, place, 100)
@@ -379,7 +429,7 @@ func sameSets(t *testing.T, d *data, b bucket.Bucket, about string, atLeast int)
 // An expiry of which any one operation at the place fails leaves whole sets, and
 // the next one ends it.
 func TestBackupExpireFaults(t *testing.T) {
-	shareFaults(t, func(t *testing.T, plan buckettest.Plan) bool {
+	faultsEvery(t, 11, func(t *testing.T, plan buckettest.Plan) bool {
 		place := buckettest.Memory()
 		d := backupStart(t, place)
 		grace := time.Duration(0)
@@ -417,7 +467,7 @@ func TestBackupRestoreFaults(t *testing.T) {
 	_, err := backupCreate(d, place, core.BackupCreateOptions{Kind: core.KindAuto})
 	d.must(err)
 	env := d.env // its clock is not for several at once
-	shareFaults(t, func(t *testing.T, plan buckettest.Plan) bool {
+	faultsEvery(t, 11, func(t *testing.T, plan buckettest.Plan) bool {
 		env := env
 		env.Now = func() time.Time { return time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC) }
 		to, scratch := filepath.Join(fastDir(t), "to"), fastDir(t)
@@ -477,7 +527,7 @@ func TestBackupRepairRecordsFaults(t *testing.T) {
 			}
 		}
 		env := d.env
-		first, step := stride(7)
+		first, step := stride(23)
 		for at := first; ; at += step {
 			d := &data{t: t, root: d.root, env: env}
 			b := bucketCopy(t, place)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/mlvc/mlvc/objects"
@@ -71,15 +72,19 @@ func (b *Backups) Verify(ctx context.Context, opt BackupVerifyOptions, each func
 	if err != nil {
 		return res, b.failed(err)
 	}
-	if err := b.checkKeys(ctx); err != nil {
-		return res, err
+	found, err := b.brokenKeys(ctx)
+	if err != nil {
+		return res, b.failed(err)
 	}
-	res.Packs, res.Bytes, res.Damaged = done.Packs, done.Bytes, len(done.Damage)
+	for _, d := range done.Damage {
+		found = append(found, newBackupDamage(d))
+	}
+	res.Packs, res.Bytes, res.Damaged = done.Packs, done.Bytes, len(found)
 	for _, label := range done.Sets {
 		res.Sets = append(res.Sets, string(label))
 	}
-	for _, d := range done.Damage {
-		if err := each(newBackupDamage(d)); err != nil {
+	for _, d := range found {
+		if err := each(d); err != nil {
 			return res, err
 		}
 	}
@@ -101,18 +106,23 @@ func (b *Backups) verify(ctx context.Context, opt backup.VerifyOptions) (backup.
 	return done, ctx.Err()
 }
 
-// checkKeys warns of key files of an encrypted destination of which only the other
-// copy is left: nothing is lost yet, but all would be with that.
-func (b *Backups) checkKeys(ctx context.Context) error {
+// brokenKeys are the key files of an encrypted destination that are damaged or
+// missing. Where only a copy is left nothing is lost yet, but all would be with
+// that; without one, what is encrypted with the key is damage too.
+func (b *Backups) brokenKeys(ctx context.Context) (found []BackupDamage, err error) {
 	sealed, ok := b.dest.Bucket().(*crypt.Bucket)
 	if !ok || len(b.keys.identities) == 0 {
-		return nil
+		return nil, nil
 	}
-	broken, _ := sealed.CheckKeys(ctx) //nolint:errcheck // what cannot be read at all is damage of what it is the key of
-	for _, name := range broken {
-		b.env.Events.Warn(Warning{Code: "key_copy", Message: name + ` is damaged or missing, and only its copy is left: "mlvc backup repair" makes it anew`})
+	broken, err := sealed.CheckKeys(ctx)
+	for _, k := range broken {
+		d := BackupDamage{Key: k.Name, Error: strings.TrimPrefix(k.Err.Error(), k.Name+": "), Sets: []string{}}
+		if k.Copy {
+			d.Error += "; only its copy is left"
+		}
+		found = append(found, d)
 	}
-	return ctx.Err()
+	return found, err
 }
 
 // noteVerified writes what was found into the list.

@@ -54,7 +54,7 @@ func (r *Repo) weighLineIn(ctx context.Context, line []lineCommit, parts int, no
 	for _, c := range line {
 		share := float64(c.files) / float64(max(1, line[len(line)-1].files))
 		all = append(all, backupplan.Commit{
-			Time: c.time, Files: c.files, Bytes: c.bytes, Changed: c.changed, Tree: int64(float64(nodes) * share),
+			Time: c.time, Files: c.files, Bytes: c.bytes, Tree: int64(float64(nodes) * share),
 		})
 	}
 	for part := range parts {

@@ -51,12 +51,17 @@ func shareStart(t *testing.T, b bucket.Bucket) *data {
 // shareFaults runs a test for every operation and way that it can fail, until
 // one is not reached.
 func shareFaults(t *testing.T, try func(t *testing.T, plan buckettest.Plan) (reached bool)) {
+	faultsEvery(t, 3, try)
+}
+
+// faultsEvery is shareFaults with another stride.
+func faultsEvery(t *testing.T, usual int, try func(t *testing.T, plan buckettest.Plan) (reached bool)) {
 	for _, plan := range []buckettest.Plan{
 		{Kind: buckettest.Before}, {Kind: buckettest.After}, {Kind: buckettest.Midway, Bytes: 9}, {Kind: buckettest.After, Sticky: true},
 	} {
 		t.Run(fmt.Sprintf("kind %v, sticky %v", plan.Kind, plan.Sticky), func(t *testing.T) {
 			t.Parallel()
-			first, step := stride(3)
+			first, step := stride(usual)
 			for i := first; ; i += step {
 				plan.At = i
 				reached := true

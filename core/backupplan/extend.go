@@ -12,16 +12,15 @@ func (h History) extended(horizon int) History {
 		Files: (last.Files - first.Files) / changes, Bytes: (last.Bytes - first.Bytes) / changes, Tree: (last.Tree - first.Tree) / changes,
 	}
 	for _, c := range h.Commits[1:] {
-		mean.Changed += c.Changed
 		mean.Held += c.Held
 		mean.Objects += c.Objects
 	}
-	mean.Changed, mean.Held, mean.Objects = mean.Changed/changes, mean.Held/changes, mean.Objects/changes
+	mean.Held, mean.Objects = mean.Held/changes, mean.Objects/changes
 	gap := last.Time.Sub(first.Time) / time.Duration(changes)
 	long := History{Commits: append([]Commit(nil), h.Commits...), Differs: h.differsBeyond}
 	for range horizon {
 		last = Commit{
-			Time: last.Time.Add(gap), Changed: mean.Changed, Held: mean.Held, Objects: mean.Objects,
+			Time: last.Time.Add(gap), Held: mean.Held, Objects: mean.Objects,
 			Files: max(0, last.Files+mean.Files), Bytes: max(0, last.Bytes+mean.Bytes), Tree: max(0, last.Tree+mean.Tree),
 		}
 		long.Commits = append(long.Commits, last)

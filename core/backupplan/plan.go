@@ -31,7 +31,6 @@ type Commit struct {
 	Time    time.Time
 	Files   int64 // of its tree
 	Bytes   int64 // of its tree
-	Changed int64 // of files added or changed beyond the commit before it
 	Tree    int64 // stored: what a restore of it reads, each object once
 	Held    int64 // stored: what the history first has with it
 	Objects int64 // how many objects Held is

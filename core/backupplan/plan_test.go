@@ -23,9 +23,9 @@ var day0 = time.Date(2026, 1, 1, 4, 0, 0, 0, time.UTC)
 func steady(commits int, first, change int64) backupplan.History {
 	h := backupplan.History{Differs: func(full, i int) (int64, error) { return int64(i-full) * change, nil }}
 	for i := range commits {
-		c := backupplan.Commit{Time: day0.AddDate(0, 0, i), Files: 100, Bytes: first, Tree: first, Changed: change, Held: change, Objects: 1}
+		c := backupplan.Commit{Time: day0.AddDate(0, 0, i), Files: 100, Bytes: first, Tree: first, Held: change, Objects: 1}
 		if i == 0 {
-			c.Changed, c.Held, c.Objects = first, first, 100
+			c.Held, c.Objects = first, 100
 		}
 		h.Commits = append(h.Commits, c)
 	}
@@ -231,11 +231,11 @@ func anyHistory(t *rapid.T) backupplan.History {
 	for i := range rapid.IntRange(1, 40).Draw(t, "commits") {
 		c := backupplan.Commit{
 			Time: when, Files: rapid.Int64Range(0, 1000).Draw(t, "files"), Bytes: rapid.Int64Range(0, 1<<40).Draw(t, "bytes"),
-			Changed: rapid.Int64Range(0, 1<<40).Draw(t, "changed"), Held: rapid.Int64Range(0, 1<<40).Draw(t, "held"), Objects: int64(i),
+			Held: rapid.Int64Range(0, 1<<40).Draw(t, "held"), Objects: int64(i),
 		}
 		c.Tree = rapid.Int64Range(0, c.Bytes).Draw(t, "tree")
 		h.Commits = append(h.Commits, c)
-		changed = append(changed, c.Changed)
+		changed = append(changed, rapid.Int64Range(0, 1<<40).Draw(t, "changed"))
 		when = when.Add(time.Duration(rapid.IntRange(-10, 1000).Draw(t, "minutes")) * time.Minute)
 	}
 	h.Differs = func(full, i int) (int64, error) {

@@ -31,6 +31,13 @@ type folder struct {
 	modified time.Time // of the newest
 }
 
+// hasManifest reports whether all of the set was written once.
+func (f *folder) hasManifest() bool {
+	return slices.ContainsFunc(f.keys, func(key string) bool {
+		return strings.HasSuffix(key, recordSuffix) || strings.HasSuffix(key, copySuffix)
+	})
+}
+
 // claim returns the label of the set that is about to be made. It is that of an
 // interrupted try of the same set, or one that nobody has: of several who claim it at
 // once one gets it.
@@ -142,7 +149,8 @@ type Swept struct {
 }
 
 // Sweep removes what interrupted runs have left, once nobody has written into
-// its folder for a day.
+// its folder for a day. Where the list was made again a folder that has a manifest
+// stays: Adopt may bring its set back.
 func (d *Destination) Sweep(ctx context.Context) (Swept, error) {
 	var done Swept
 	folders, err := d.folders(ctx) // before the list: what is entered meanwhile is in it
@@ -163,6 +171,8 @@ func (d *Destination) Sweep(ctx context.Context) (Swept, error) {
 			if needed, err = d.needs(ctx, set); err != nil {
 				continue // a damaged or unreadable set is left as it is
 			}
+		} else if list.overlooked(label) && f.hasManifest() {
+			continue
 		} else {
 			done.Labels = append(done.Labels, label)
 		}

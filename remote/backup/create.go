@@ -68,6 +68,14 @@ func (e *BaseGoneError) Error() string {
 	return fmt.Sprintf("backup set %s was removed while a set was being made on it", e.Base)
 }
 
+// BegunError is for a destination that two begin at once, each with other keys, of
+// whom one was later.
+type BegunError struct{ URL string }
+
+func (e *BegunError) Error() string {
+	return fmt.Sprintf("somebody else began the encrypted backups at %s meanwhile", e.URL)
+}
+
 // Create makes the set of a commit: what its chain lacks, first the contents of
 // the commit itself, then those of the rest of history, then metadata. When it
 // returns nil the set is durable and listed.
@@ -79,7 +87,7 @@ func (e *BaseGoneError) Error() string {
 //
 // Interrupted, or failed, it can be called again with the same commit, and goes
 // on with the packs that are there. What nobody comes back for is removed by
-// Sweep. It fails with a *ForeignError, and with a *BaseGoneError.
+// Sweep. It fails with a *ForeignError, a *BaseGoneError and a *BegunError.
 func Create(ctx context.Context, dst *Destination, src *remote.Local, opt CreateOptions) (Created, error) {
 	list, err := dst.Reload(ctx)
 	if err != nil {
@@ -113,13 +121,13 @@ func Create(ctx context.Context, dst *Destination, src *remote.Local, opt Create
 	if done.Manifest, done.Set, err = w.write(ctx); err != nil {
 		return Created{}, fmt.Errorf("backup set %s: %w", label, err)
 	}
-	err = dst.enter(ctx, &done, opt)
+	err = dst.enter(ctx, &done, opt, list.Repository == "")
 	return done, err
 }
 
 // enter puts a set into the list. A chain that was marked to go stays, since
-// it is needed again.
-func (d *Destination) enter(ctx context.Context, done *Created, opt CreateOptions) error {
+// it is needed again. first says that there was no list when the set was begun.
+func (d *Destination) enter(ctx context.Context, done *Created, opt CreateOptions, first bool) error {
 	set := done.Set
 	err := d.Update(ctx, func(l *List) error {
 		if l.Repository == "" {
@@ -127,6 +135,9 @@ func (d *Destination) enter(ctx context.Context, done *Created, opt CreateOption
 		}
 		if l.Repository != opt.Repository {
 			return &ForeignError{d.String(), l.Repository, opt.Repository}
+		}
+		if first && !bytes.Equal(l.Crypt, d.opt.Crypt) {
+			return &BegunError{d.String()} // nobody could read the set
 		}
 		if set.Base != "" && l.Chain(set.Base) == nil {
 			return &BaseGoneError{set.Base}

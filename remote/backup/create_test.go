@@ -111,11 +111,7 @@ func TestHistoryInTwoSets(t *testing.T) {
 // Random histories, kinds, interruptions and expiry: after every step every set
 // that is left restores bit for bit, and what is verified is sound.
 func TestRandom(t *testing.T) {
-	seeds := uint64(12)
-	if testing.Short() || raced {
-		seeds = 3
-	}
-	for seed := range seeds {
+	for seed := range uint64(sampled(12, 5, 3)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			r, b := newRepo(t, 100+seed), buckettest.Memory()

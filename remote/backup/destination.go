@@ -75,9 +75,9 @@ type NoSetError struct {
 
 func (e *NoSetError) Error() string { return fmt.Sprintf("%s has no backup set %s", e.URL, e.Label) }
 
-// Open reads the list of a destination: one request. A bucket without a list
-// and its copy is a destination without sets. A list that is damaged or lost is
-// made again of its copy and of the manifests, if it can be, and Recovered says
+// Open reads the list of a destination: one request. A bucket without a list,
+// its copy and its note is a destination without sets. A list that is damaged or lost is
+// made again of its copy or note and of the manifests, if it can be, and Recovered says
 // so: what next changes the list puts it right. Else it fails with a
 // *remote.DepotError, with one that wraps objects.ErrNewer for a later version,
 // and with an *EncryptedError. The bucket stays the caller's to close.
@@ -192,13 +192,20 @@ func (d *Destination) Update(ctx context.Context, fn func(*List) error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var failed error
-	for range maxRaces {
+	var noted []byte
+	for try := range maxRaces {
 		if err := d.read(ctx); err != nil {
 			return errors.Join(failed, err)
 		}
 		old, next := d.list, d.list.clone()
+		if try == 0 {
+			noted = old.Crypt // the note is written before the list
+		}
 		if err := fn(&next); err != nil {
 			return errors.Join(failed, err)
+		}
+		if d.recovered != nil {
+			next.Rebuilt = d.opt.Now().Unix()
 		}
 		data, err := EncodeList(next)
 		if err != nil {
@@ -212,9 +219,10 @@ func (d *Destination) Update(ctx context.Context, fn func(*List) error) error {
 		if failed != nil && !errors.Is(failed, bucket.ErrMoved) {
 			return failed
 		}
-		if err := d.writeCopy(ctx, data); err != nil {
+		if err := d.writeBeside(ctx, next, data, noted); err != nil {
 			return errors.Join(failed, err)
 		}
+		noted = next.Crypt
 		if d.large {
 			if err := d.raw.Delete(ctx, listKey); err != nil {
 				return errors.Join(failed, d.failed(listKey, err))

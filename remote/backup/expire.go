@@ -32,10 +32,16 @@ type Expired struct {
 }
 
 // LastFullError is for a set that must stay.
-type LastFullError struct{ Label Label }
+type LastFullError struct {
+	Label    Label
+	Verified bool // else no full set was, and all would go
+}
 
 func (e *LastFullError) Error() string {
-	return fmt.Sprintf("backup set %s holds the last full set that was verified", e.Label)
+	if !e.Verified {
+		return fmt.Sprintf("backup set %s is the newest full set, and none that stays was verified", e.Label)
+	}
+	return fmt.Sprintf("backup set %s is the newest full set that was verified", e.Label)
 }
 
 // Expire takes sets away in two phases: it marks in the list those that go, and
@@ -125,7 +131,7 @@ func checkLast(plan []Decision) error {
 		switch s := decision.Set; {
 		case s.Base != "":
 		case sound(s) && !decision.Keep:
-			return &LastFullError{s.Label}
+			return &LastFullError{Label: s.Label, Verified: true}
 		case sound(s):
 			return nil
 		case decision.Keep:
@@ -135,7 +141,7 @@ func checkLast(plan []Decision) error {
 		}
 	}
 	if kept == "" && gone != "" {
-		return &LastFullError{gone}
+		return &LastFullError{Label: gone}
 	}
 	return nil
 }

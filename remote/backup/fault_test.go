@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"testing"
 	"time"
 
@@ -12,6 +13,17 @@ import (
 	"github.com/mlvc/mlvc/remote/bucket"
 	"github.com/mlvc/mlvc/remote/bucket/buckettest"
 )
+
+// sampled is how much a test does: all of it where MLVC_SWEEP asks for that.
+func sampled(all, usual, slow int) int {
+	switch {
+	case os.Getenv("MLVC_SWEEP") != "":
+		return all
+	case testing.Short() || raced:
+		return slow
+	}
+	return usual
+}
 
 // sweepFaults lets every operation on a bucket fail in every way, or with
 // everything after it, as if the process had died there. make returns the state
@@ -23,12 +35,9 @@ func sweepFaults(t *testing.T, prepare func(t *testing.T) (*repo, bucket.Bucket)
 		t.Fatal(err)
 	}
 	total := f.Count()
-	step := 1
-	if testing.Short() || raced {
-		step = 4
-	}
+	step := sampled(1, 7, 19)
 	for _, kind := range []buckettest.Kind{buckettest.Before, buckettest.After, buckettest.Midway} {
-		for at := 1; at <= total; at += step {
+		for at := 1 + (int(kind)+3)%step; at <= total; at += step {
 			for _, sticky := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%d/%d/%v", kind, at, sticky), func(t *testing.T) {
 					t.Parallel()

@@ -14,7 +14,7 @@ type Healed struct {
 }
 
 // Heal puts right what Verify found damaged or missing and the destination has
-// twice or can make again: the list, manifests, their copies, and indexes. ok says
+// twice or can make again: the list, its note, manifests, their copies, and indexes. ok says
 // whether it was one of these. What an object is made of stays as it is, so
 // that an interrupted Heal is done again.
 func (d *Destination) Heal(ctx context.Context, damage Damage) (h Healed, ok bool, err error) {
@@ -24,6 +24,11 @@ func (d *Destination) Heal(ctx context.Context, damage Damage) (h Healed, ok boo
 			h.From = "the list"
 		}
 		h.Bytes, err = d.healList(ctx)
+		return h, true, err
+	}
+	if damage.Key == noteKey {
+		h.From = "the list"
+		err = d.healNote(ctx)
 		return h, true, err
 	}
 	s, found := d.List().Find(damage.Label)
@@ -65,6 +70,13 @@ func (d *Destination) healList(ctx context.Context) (int64, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return int64(len(data)), d.writeCopy(ctx, data)
+}
+
+// healNote writes the note anew.
+func (d *Destination) healNote(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.writeNote(ctx, d.list)
 }
 
 // healManifest makes one of the two manifests like the other.

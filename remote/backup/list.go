@@ -29,6 +29,9 @@ type List struct {
 	// empty if the destination is not encrypted.
 	Crypt []byte `cbor:"crypt,omitempty"`
 	Sets  []Set  `cbor:"sets,omitempty"` // by the time in the label, then by label
+	// Rebuilt is when the list was last made again of other objects, in seconds since
+	// 1970, so that it may lack sets of before; 0: never.
+	Rebuilt int64 `cbor:"rebuilt,omitempty"`
 }
 
 // Set is a set as the list names it.
@@ -178,8 +181,8 @@ func (l List) check() error {
 		return corrupt("version %d", l.Version)
 	case !validRepository(l.Repository):
 		return corrupt("repository ID")
-	case len(l.Crypt) > maxCrypt || len(l.Sets) > maxSets:
-		return corrupt("%d sets, %d bytes about encryption", len(l.Sets), len(l.Crypt))
+	case len(l.Crypt) > maxCrypt || len(l.Sets) > maxSets || l.Rebuilt < 0:
+		return corrupt("%d sets, %d bytes about encryption, made again at %d", len(l.Sets), len(l.Crypt), l.Rebuilt)
 	}
 	seen := make(map[Label]bool)
 	for i, s := range l.Sets {

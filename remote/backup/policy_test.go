@@ -121,7 +121,7 @@ func TestPolicy(t *testing.T) {
 // rule of numbers asks for is there, and to plan again takes nothing more.
 func TestPolicyLaws(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 3))
-	for range 3000 {
+	for range sampled(3000, 600, 100) {
 		words := []string{"F0"}
 		for i := range rnd.IntN(20) {
 			words = append(words, fmt.Sprintf("%c%d%s", "FFDDI"[rnd.IntN(5)], i+1, []string{"", "", "?", "!"}[rnd.IntN(4)]))

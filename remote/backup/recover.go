@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -13,45 +14,97 @@ import (
 	"github.com/mlvc/mlvc/remote/bucket"
 )
 
-// listCopyKey is where the list lies a second time.
-const listCopyKey = "backup.copy"
+const (
+	// listCopyKey is where the list lies a second time.
+	listCopyKey = "backup.copy"
+	// noteKey is where an encrypted destination has a list without sets, beside
+	// the keys: so much of it cannot be made again.
+	noteKey = "keys/backup"
+)
+
+// writeBeside writes what is beside the list, which is about to be next; d.mu is
+// held. noted is what the note says about encryption as far as is known.
+func (d *Destination) writeBeside(ctx context.Context, next List, data, noted []byte) error {
+	if err := d.writeCopy(ctx, data); err != nil {
+		return err
+	}
+	if len(next.Crypt) == 0 || d.recovered == nil && bytes.Equal(noted, next.Crypt) {
+		return nil
+	}
+	return d.writeNote(ctx, next)
+}
+
+// writeNote writes the note; d.mu is held.
+func (d *Destination) writeNote(ctx context.Context, list List) error {
+	data, err := EncodeList(List{Version: listVersion, Repository: list.Repository, Crypt: list.Crypt})
+	if err != nil {
+		return err
+	}
+	return d.write(ctx, noteKey, data)
+}
 
 // writeCopy makes the copy of the list what the list is about to be; d.mu is
 // held. That somebody else was first is as good: what the copy lacks shows in
 // the manifests.
 func (d *Destination) writeCopy(ctx context.Context, data []byte) error {
-	_, version, err := d.raw.Get(ctx, listCopyKey)
+	return d.write(ctx, listCopyKey, data)
+}
+
+// write gives an object other bytes; who is first does not matter.
+func (d *Destination) write(ctx context.Context, key string, data []byte) error {
+	_, version, err := d.raw.Get(ctx, key)
 	if errors.Is(err, bucket.ErrTooLarge) { // it is damaged, and cannot be swapped
-		if err = d.raw.Delete(ctx, listCopyKey); err == nil {
+		if err = d.raw.Delete(ctx, key); err == nil {
 			err = bucket.ErrNotExist
 		}
 	}
 	if err == nil || errors.Is(err, bucket.ErrNotExist) {
-		_, err = d.raw.Swap(ctx, listCopyKey, version, data)
+		_, err = d.raw.Swap(ctx, key, version, data)
 	}
 	if errors.Is(err, bucket.ErrMoved) {
 		return nil
 	}
-	return d.failed(listCopyKey, err)
+	return d.failed(key, err)
 }
 
 // readCopy reads the copy of the list.
 func (d *Destination) readCopy(ctx context.Context) (List, error) {
-	data, _, err := d.raw.Get(ctx, listCopyKey)
+	return d.readList(ctx, listCopyKey)
+}
+
+// readNote reads the note.
+func (d *Destination) readNote(ctx context.Context) (List, error) {
+	list, err := d.readList(ctx, noteKey)
+	if err == nil && (len(list.Sets) > 0 || len(list.Crypt) == 0) {
+		err = d.failed(noteKey, corrupt("it is not a note"))
+	}
+	return list, err
+}
+
+func (d *Destination) readList(ctx context.Context, key string) (List, error) {
+	data, _, err := d.raw.Get(ctx, key)
 	if errors.Is(err, bucket.ErrTooLarge) {
 		err = corrupt("%v", err)
 	}
 	if err != nil {
-		return List{}, d.failed(listCopyKey, err)
+		return List{}, d.failed(key, err)
 	}
 	list, err := DecodeList(data)
-	return list, d.failed(listCopyKey, err)
+	return list, d.failed(key, err)
 }
 
 // readWithout is read for a list that is damaged, as cause says, or lost: then
-// a copy tells it from one that was never written. d.mu is held.
+// a copy, or a note, tells it from one that was never written. d.mu is held.
 func (d *Destination) readWithout(ctx context.Context, cause error, version bucket.Version) error {
 	known, err := d.readCopy(ctx)
+	if err != nil && isDamage(err) {
+		switch note, nerr := d.readNote(ctx); {
+		case nerr == nil:
+			known, err = note, nil
+		case !isDamage(nerr):
+			return nerr
+		}
+	}
 	lost := errors.Is(cause, bucket.ErrNotExist)
 	switch {
 	case lost && errors.Is(err, bucket.ErrNotExist):
@@ -76,8 +129,8 @@ func (d *Destination) readWithout(ctx context.Context, cause error, version buck
 
 // Recover makes the list again of the manifests, where it and its copy are lost.
 // It does nothing where there is a list. Without any manifest that can be read
-// the list stays empty. Of an encrypted destination the copy is needed: it says how
-// the manifests are encrypted.
+// the list stays empty. Of an encrypted destination the copy or the note is needed,
+// of which Open makes it: they say how the manifests are encrypted.
 func (d *Destination) Recover(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -88,6 +141,7 @@ func (d *Destination) Recover(ctx context.Context) error {
 	if err != nil || list.Repository == "" {
 		return err
 	}
+	list.Rebuilt = d.opt.Now().Unix()
 	data, err := EncodeList(list)
 	if err == nil {
 		err = d.writeCopy(ctx, data)
@@ -102,6 +156,44 @@ func (d *Destination) Recover(ctx context.Context) error {
 	d.list, d.version = list, version
 	return nil
 }
+
+// Adopt puts sets back into a list that was made again: those whose manifests could
+// not be read at that time, and can be now, with their chains. It returns them.
+func (d *Destination) Adopt(ctx context.Context) ([]Set, error) {
+	list, err := d.Reload(ctx)
+	if err != nil || list.Rebuilt == 0 {
+		return nil, err
+	}
+	found, err := d.recover(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	var adopted []Set
+	err = d.Update(ctx, func(l *List) error {
+		adopted = adopted[:0]
+		for _, s := range found.Sets {
+			if _, listed := l.Find(s.Label); listed || !l.overlooked(s.Label) {
+				continue
+			}
+			if base, ok := l.Find(s.Base); s.Base != "" && (!ok || !hasSet(found.Sets, base)) {
+				continue
+			}
+			l.add(s)
+			adopted = append(adopted, s)
+		}
+		return nil
+	})
+	return adopted, err
+}
+
+// hasSet reports whether sets have that one, of the same manifest.
+func hasSet(sets []Set, s Set) bool {
+	return slices.ContainsFunc(sets, func(o Set) bool { return o.Label == s.Label && o.Manifest == s.Manifest })
+}
+
+// overlooked reports whether a set may have been left out when the list was made
+// again: one of before.
+func (l List) overlooked(label Label) bool { return label.Time().Unix() <= l.Rebuilt }
 
 // recovery makes a list of what lies at a destination.
 type recovery struct {
@@ -184,8 +276,8 @@ func (r *recovery) readUnknown(ctx context.Context) error {
 		for id := range ids {
 			m, data, err := r.at.readManifest(ctx, label, id)
 			keyless := err != nil && r.at.opt.NoKey != nil && r.at.opt.NoKey(err)
-			if err != nil && !keyless && !isDamage(err) {
-				return err
+			if err != nil && !keyless && !isDamage(err) || keyless && len(r.known.Sets) == 0 {
+				return err // without the key it would be a list without any of the sets
 			}
 			if err != nil || r.known.Repository != "" && m.Repository != r.known.Repository {
 				continue
@@ -201,7 +293,7 @@ func (r *recovery) readUnknown(ctx context.Context) error {
 
 // list makes the list.
 func (r *recovery) list() List {
-	list := List{Version: listVersion, Repository: r.known.Repository, Crypt: r.known.Crypt}
+	list := List{Version: listVersion, Repository: r.known.Repository, Crypt: r.known.Crypt, Rebuilt: r.known.Rebuilt}
 	for _, label := range slices.SortedFunc(maps.Keys(r.there), func(a, b Label) int { return compareSets(Set{Label: a}, Set{Label: b}) }) {
 		s, ok := r.entries[label]
 		if !ok {

@@ -220,7 +220,7 @@ func (v *verifier) set(ctx context.Context, s Set, trusted bool) error {
 	return v.contents(ctx, s, damaged)
 }
 
-// lists looks at the list and at its copy.
+// lists looks at the list, at its copy, and at the note.
 func (v *verifier) lists(ctx context.Context) error {
 	if err := v.d.Recovered(); err != nil {
 		v.spare(Damage{Key: listKey, Err: err})
@@ -228,12 +228,20 @@ func (v *verifier) lists(ctx context.Context) error {
 	if v.list.Repository == "" {
 		return nil
 	}
-	known, err := v.d.readCopy(ctx)
+	if err := v.beside(ctx, listCopyKey, v.d.readCopy); err != nil || len(v.list.Crypt) == 0 {
+		return err
+	}
+	return v.beside(ctx, noteKey, v.d.readNote)
+}
+
+// beside looks at what must say the same of the destination as the list.
+func (v *verifier) beside(ctx context.Context, key string, read func(context.Context) (List, error)) error {
+	known, err := read(ctx)
 	if err == nil && (known.Repository != v.list.Repository || !bytes.Equal(known.Crypt, v.list.Crypt)) {
-		err = v.d.failed(listCopyKey, corrupt("it is that of another list"))
+		err = v.d.failed(key, corrupt("it is that of another list"))
 	}
 	if err != nil && isDamage(err) {
-		v.spare(Damage{Key: listCopyKey, Err: err})
+		v.spare(Damage{Key: key, Err: err})
 		err = nil
 	}
 	return err

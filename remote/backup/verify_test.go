@@ -133,10 +133,6 @@ func TestSupply(t *testing.T) {
 // Flips, truncations and losses of any object are all found, and what they
 // belong to is named.
 func TestRot(t *testing.T) {
-	tries := 1000
-	if testing.Short() || raced {
-		tries = 60
-	}
 	r, b := newRepo(t, 7), buckettest.Memory()
 	for _, kind := range []objects.CommitKind{objects.Full, objects.Incremental} {
 		r.random()
@@ -153,7 +149,7 @@ func TestRot(t *testing.T) {
 		t.Fatal("no parity")
 	}
 	rnd := rand.New(rand.NewPCG(1, 1))
-	for range tries {
+	for range sampled(1000, 150, 40) {
 		key := all[rnd.IntN(len(all))]
 		good := read(t, b, key)
 		bad := bytes.Clone(good)

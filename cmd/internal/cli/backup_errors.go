@@ -42,6 +42,9 @@ func explainBackup(err error) (failure, bool) {
 	if _, ok := errors.AsType[*backup.BaseGoneError](err); ok {
 		return failure{Code: "base_gone", Hint: "run it again: it is made on another base, or becomes full", Exit: ExitBusy}, true
 	}
+	if _, ok := errors.AsType[*backup.BegunError](err); ok {
+		return failure{Code: "begun_meanwhile", Hint: "run it again: it then uses the keys that the other one began with", Exit: ExitBusy}, true
+	}
 	return explainBackupBytes(err)
 }
 

@@ -194,6 +194,9 @@ func printExpired(t *text, res core.BackupExpired) {
 	if res.Swept > 0 {
 		t.line("  swept %s of runs that were interrupted long ago", plural(int64(res.Swept), "object"))
 	}
+	if res.SweptKeys > 0 {
+		t.line("  swept %s that nothing is encrypted with any more", plural(int64(res.SweptKeys), "key"))
+	}
 }
 
 func (a *app) backupDrillCommand() *cobra.Command {

@@ -123,12 +123,19 @@ func (a *app) printRepo(t *text, res core.BackupRepoResult) {
 	t.line("Restored the repository from %s into %s", t.paint(green, res.Label), quoted(res.Root))
 	t.line("  %s, and %s", transferText(res.Transferred), plural(res.Operations, "operation"))
 	a.printHealed(t, res.Healed)
-	if res.Branch != "" && !res.Commit.IsZero() {
+	switch {
+	case res.Commit.IsZero():
+	case res.Branch != "":
 		t.line("  on %s at %s", t.paint(green, res.Branch), t.paint(yellow, res.Commit.Short()))
+	default:
+		t.line("  on no branch, at %s", t.paint(yellow, res.Commit.Short()))
 	}
 	printCarried(t, res.Carried)
 	if n := int64(len(res.Lacking)); n > 0 {
 		t.line("  %s", t.paint(yellow, "the backup was made with --tip-only: contents of "+plural(n, "commit")+" are not in it, and not here: "+idsText(res.Lacking)))
+	}
+	if !res.HeadWas.IsZero() {
+		t.line("  %s", t.paint(yellow, "HEAD was at "+res.HeadWas.Short()+", which is one of them: the files are those of the set's own commit"))
 	}
 	t.line("  settings of the old copy (user, remotes, backups) are not part of a backup; took %s", took(res.Took))
 }

@@ -112,6 +112,7 @@ func TestExplain(t *testing.T) {
 		{&core.LostBackupsError{URL: "/x"}, "lost_backups", ExitRefused},
 		{&backup.ForeignError{URL: "/x"}, "foreign_backups", ExitRefused},
 		{&backup.LastFullError{Label: "x"}, "last_full", ExitRefused},
+		{&backup.BegunError{URL: "/x"}, "begun_meanwhile", ExitBusy},
 		{&backup.BaseGoneError{Base: "x"}, "base_gone", ExitBusy},
 		{&crypt.NoKeyError{Key: "x"}, "no_key", ExitRefused},
 		{&core.KeysError{Err: errors.New("x")}, "bad_key", ExitUsage},

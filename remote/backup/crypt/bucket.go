@@ -81,7 +81,7 @@ func New(inner bucket.Bucket, opt Options) (*Bucket, error) {
 	}
 	keys := &keyring{
 		inner: inner, destination: opt.Destination, identities: opt.Identities, recipients: opt.Recipients, now: opt.Now, begun: opt.Begun,
-		known: make(map[epochID]*epoch),
+		known: make(map[epochID]*epoch), others: make(map[epochID]bool),
 	}
 	return &Bucket{inner: inner, opt: opt, keys: keys, opened: make(map[string]*object)}, nil
 }
@@ -127,13 +127,20 @@ func (b *Bucket) HealKeys(ctx context.Context, other bucket.Bucket) (healed []st
 	if other != nil {
 		second = &keyring{inner: other, destination: b.opt.Destination, identities: b.opt.Identities}
 	}
-	return b.keys.heal(ctx, second, false)
+	return b.keys.heal(ctx, second)
 }
 
-// CheckKeys returns the names that HealKeys would, and changes nothing.
-func (b *Bucket) CheckKeys(ctx context.Context) (broken []string, err error) {
-	return b.keys.heal(ctx, nil, true)
+// BrokenKey is a key file that is damaged or missing.
+type BrokenKey struct {
+	Name string
+	Err  error
+	Copy bool // its copy opens, so that nothing is lost yet
 }
+
+// CheckKeys returns the files below "keys/" that are damaged or missing while
+// their copy is there. Those that are for others are none, unless the identities
+// open their copy.
+func (b *Bucket) CheckKeys(ctx context.Context) ([]BrokenKey, error) { return b.keys.check(ctx) }
 
 // sealed reports whether the object is an encrypted one; an error for a key
 // that is none, or that is not for callers.

@@ -50,6 +50,9 @@ type DamagedError struct {
 	// KeyFile, if set, is what is damaged, and Key cannot be read without it:
 	// the object itself may be sound.
 	KeyFile string
+	// KeyLost: there is no such file. Perhaps it is the object that is damaged, and
+	// names a key that never was.
+	KeyLost bool
 }
 
 func (e *DamagedError) Error() string { return e.Key + ": " + e.Reason }
@@ -57,9 +60,14 @@ func (e *DamagedError) Error() string { return e.Key + ": " + e.Reason }
 // Unwrap makes it an objects.ErrCorrupt.
 func (e *DamagedError) Unwrap() error { return objects.ErrCorrupt }
 
-// badKey says of an object that its key file is damaged or lost.
-func badKey(key string, id epochID, format string, args ...any) error {
-	return &DamagedError{Key: key, Reason: fmt.Sprintf(format, args...), KeyFile: id.keyFile()}
+// badKey says of an object that its key file is damaged.
+func badKey(key string, id epochID, err error) error {
+	return &DamagedError{Key: key, Reason: fmt.Sprintf("the key that it is encrypted with cannot be read: %v", err), KeyFile: id.keyFile()}
+}
+
+// lostKey says of an object that its key file is not there.
+func lostKey(key string, id epochID) error {
+	return &DamagedError{Key: key, Reason: "the key that it is encrypted with, " + id.keyFile() + ", is missing", KeyFile: id.keyFile(), KeyLost: true}
 }
 
 func bad(key, format string, args ...any) error {

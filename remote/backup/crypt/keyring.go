@@ -33,7 +33,8 @@ type keyring struct {
 	mu         sync.Mutex // held while a key is looked for, so that it is asked for once
 	recipients []Recipient
 	known      map[epochID]*epoch
-	writing    *epoch // what new objects are written with; nil: not chosen yet
+	others     map[epochID]bool // that no identity opens: a passphrase is slow to try
+	writing    *epoch           // what new objects are written with; nil: not chosen yet
 }
 
 func isKeyFile(key string) bool { return key+"/" == keysPrefix || strings.HasPrefix(key, keysPrefix) }
@@ -48,14 +49,19 @@ func (k *keyring) epoch(ctx context.Context, id epochID, name string) (*epoch, e
 	if len(k.identities) == 0 {
 		return nil, &NoKeyError{Key: name, KeyFile: id.keyFile()}
 	}
-	e, err := k.load(ctx, id)
+	err := errOthers
+	var e *epoch
+	if !k.others[id] {
+		e, err = k.load(ctx, id)
+	}
 	switch {
 	case errors.Is(err, bucket.ErrNotExist):
-		return nil, badKey(name, id, "the key that it is encrypted with, %s, is missing", id.keyFile())
+		return nil, lostKey(name, id)
 	case errors.Is(err, errOthers):
+		k.others[id] = true
 		return nil, &NoKeyError{Key: name, KeyFile: id.keyFile(), Tried: len(k.identities), Passphrase: k.onlyPassphrases()}
 	case errors.Is(err, objects.ErrCorrupt):
-		return nil, badKey(name, id, "the key that it is encrypted with cannot be read: %v", err)
+		return nil, badKey(name, id, err)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -233,9 +239,8 @@ func (k *keyring) replace(ctx context.Context, name string, file []byte) error {
 	return err
 }
 
-// heal makes each key file that does not open like its copy that does; dry, it
-// only names them.
-func (k *keyring) heal(ctx context.Context, other *keyring, dry bool) (healed []string, err error) {
+// heal makes each key file that does not open like its copy that does.
+func (k *keyring) heal(ctx context.Context, other *keyring) (healed []string, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	ids, err := k.list(ctx)
@@ -251,7 +256,7 @@ func (k *keyring) heal(ctx context.Context, other *keyring, dry bool) (healed []
 	}
 	var lost []error
 	for _, id := range ids {
-		names, err := k.healEpoch(ctx, id, other, dry)
+		names, err := k.healEpoch(ctx, id, other)
 		healed = append(healed, names...)
 		if ctx.Err() != nil {
 			return healed, ctx.Err()
@@ -261,39 +266,72 @@ func (k *keyring) heal(ctx context.Context, other *keyring, dry bool) (healed []
 	return healed, errors.Join(lost...)
 }
 
-func (k *keyring) healEpoch(ctx context.Context, id epochID, other *keyring, dry bool) (healed []string, err error) {
-	var good []byte
-	var broken []string
-	for _, name := range id.keyFiles() {
-		_, file, lerr := k.loadFile(ctx, id, name)
-		switch {
-		case lerr == nil:
-			good = file
-		case errors.Is(lerr, errOthers):
-			lerr = &NoKeyError{Key: name, KeyFile: "it", Tried: len(k.identities), Passphrase: k.onlyPassphrases()}
-			broken, err = append(broken, name), errors.Join(err, lerr)
-		case errors.Is(lerr, objects.ErrCorrupt), errors.Is(lerr, bucket.ErrNotExist):
-			broken, err = append(broken, name), errors.Join(err, lerr)
-		default:
-			return nil, lerr
-		}
+func (k *keyring) healEpoch(ctx context.Context, id epochID, other *keyring) (healed []string, err error) {
+	good, broken, err := k.lookAt(ctx, id)
+	if err != nil {
+		return nil, err
 	}
 	if good == nil && other != nil {
 		good = other.sound(ctx, id)
 	}
-	if good == nil {
-		return nil, err
-	}
-	if dry {
-		return broken, nil
-	}
-	for _, name := range broken {
-		if err := k.replace(ctx, name, good); err != nil {
+	for _, b := range broken {
+		if good == nil {
+			err = errors.Join(err, b.Err)
+			continue
+		}
+		if err := k.replace(ctx, b.Name, good); err != nil {
 			return healed, err
 		}
-		healed = append(healed, name)
+		healed = append(healed, b.Name)
 	}
-	return healed, nil
+	return healed, err
+}
+
+// lookAt reads both files of a key, and returns what those that open have, nil
+// if none does, and the others. It fails for a place that does not answer.
+func (k *keyring) lookAt(ctx context.Context, id epochID) (good []byte, broken []BrokenKey, err error) {
+	for _, name := range id.keyFiles() {
+		_, file, err := k.loadFile(ctx, id, name)
+		switch {
+		case err == nil:
+			good = file
+			continue
+		case errors.Is(err, errOthers):
+			err = &NoKeyError{Key: name, KeyFile: "it", Tried: len(k.identities), Passphrase: k.onlyPassphrases()}
+		case errors.Is(err, bucket.ErrNotExist):
+			err = bad(name, "is missing")
+		case !errors.Is(err, objects.ErrCorrupt):
+			return nil, nil, err
+		}
+		broken = append(broken, BrokenKey{Name: name, Err: err})
+	}
+	for i := range broken {
+		broken[i].Copy = good != nil
+	}
+	return good, broken, nil
+}
+
+// check is CheckKeys.
+func (k *keyring) check(ctx context.Context) ([]BrokenKey, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	ids, err := k.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []BrokenKey
+	for _, id := range ids {
+		_, broken, err := k.lookAt(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range broken {
+			if _, others := errors.AsType[*NoKeyError](b.Err); b.Copy || !others {
+				all = append(all, b)
+			}
+		}
+	}
+	return all, nil
 }
 
 // sound returns a file of a key that opens; nil if there is none.

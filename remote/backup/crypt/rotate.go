@@ -30,6 +30,7 @@ func (k *keyring) rotate(ctx context.Context, to []Recipient, turn func() error)
 		return 0, err
 	}
 	k.recipients, k.writing = to, nil
+	clear(k.others)
 	err = k.rewrap(ctx, keys, to, turn)
 	if err == nil {
 		var later []*rotatedKey
