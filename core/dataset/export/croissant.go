@@ -122,9 +122,9 @@ func (g Group) id() string {
 func (g Group) ident() string { return "files/" + ident(strings.TrimPrefix(g.Folder+"/*"+g.Ext, "/")) }
 
 func groupFiles(g Group) object {
-	glob := "**/*" + g.Ext
+	glob := []string{"*" + g.Ext}
 	if g.Folder != "" {
-		glob = g.Folder + "/" + glob
+		glob = []string{g.Folder + "/*" + g.Ext, g.Folder + "/**/*" + g.Ext}
 	}
 	return object{
 		"@type": "cr:FileSet", "@id": g.ident(), "name": g.ident(), "includes": glob, "encodingFormat": MediaType("x" + g.Ext),
@@ -186,8 +186,9 @@ func (d Dataset) groupRecords(g Group) object {
 	for _, scheme := range d.schemes() {
 		if pattern := folderPattern(d.splitsOf(scheme)); pattern != "" {
 			split := field("split/"+ident(scheme), "sc:Text", "fullpath")
+			// Without a reference to the names of the splits: by that the
+			// validator's reader joins, and loses the paths and labels.
 			split["source"].(object)["transform"] = object{"regex": pattern}
-			split["references"] = object{"field": ref("splits/" + ident(scheme) + "/name")}
 			fields = append(fields, split)
 		}
 	}
