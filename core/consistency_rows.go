@@ -127,24 +127,29 @@ func (e *examining) near(ctx context.Context, files iter.Seq2[check.NearFile, er
 		for _, u := range hashed.Unread {
 			unread(u)
 		}
-		most := similar.DefaultLimits
-		if limits.Images > 0 {
-			most.Images = limits.Images
-		}
-		if limits.Text > 0 {
-			most.Text = limits.Text
-		}
 		items := hashed.Items
 		if limits.Images < 0 {
 			items = textsOf(items)
 		}
-		for p, err := range similar.Pairs(ctx, items, most) {
+		for p, err := range similar.Pairs(ctx, items, nearLimits(limits)) {
 			distance, measure := p.Distance()
 			if !yield(check.NearPair{A: p.A, B: p.B, Distance: distance, Measure: measure}, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+// nearLimits are the limits that mlvc.toml says, or else the defaults.
+func nearLimits(said check.Near) similar.Limits {
+	limits := similar.DefaultLimits
+	if said.Images > 0 {
+		limits.Images = said.Images
+	}
+	if said.Text > 0 {
+		limits.Text = said.Text
+	}
+	return limits
 }
 
 func textsOf(items []similar.Item) []similar.Item {

@@ -3,18 +3,19 @@ package core
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/csv"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
-	"io"
 	"maps"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/mlvc/mlvc/core/dataset"
 	"github.com/mlvc/mlvc/core/dataset/export"
+	"github.com/mlvc/mlvc/core/dataset/facts"
+	"github.com/mlvc/mlvc/core/dataset/split"
+	"github.com/mlvc/mlvc/core/dataset/table"
 	"github.com/mlvc/mlvc/core/history"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/content"
@@ -39,8 +40,10 @@ func (r *Repo) Describe(ctx context.Context, rev string) (export.Dataset, error)
 	if d.About, err = r.about(ctx, c.Tree); err != nil {
 		return d, err
 	}
+	e := &exporting{Repo: r, files: samples{r, c.Tree}, facts: r.openFacts()}
+	defer e.facts.Close() //nolint:errcheck // facts may be lost
 	for _, describe := range []func(context.Context, objects.ID, objects.Commit, *export.Dataset) error{
-		r.exportFiles, r.exportSplits, r.exportNames, r.exportHistory,
+		e.describeFiles, e.describeSplits, e.describeChecks, r.exportNames, r.exportHistory,
 	} {
 		if err := describe(ctx, t.ID, c, &d); err != nil {
 			return d, err
@@ -48,6 +51,19 @@ func (r *Repo) Describe(ctx context.Context, rev string) (export.Dataset, error)
 	}
 	return d, nil
 }
+
+// exporting is one description being made.
+type exporting struct {
+	*Repo
+	files samples
+	facts *facts.Cache
+}
+
+// The kinds of facts that descriptions keep.
+const (
+	factSHA256  = "sha256-v1"
+	factColumns = "columns-v1"
+)
 
 // about is what a commit's own mlvc.toml says of its data.
 func (r *Repo) about(ctx context.Context, tree objects.ID) (export.About, error) {
@@ -63,25 +79,25 @@ func (r *Repo) about(ctx context.Context, tree objects.ID) (export.About, error)
 	return rules.Dataset, err
 }
 
-// exportFiles finds tables, and groups all other files by folder and ending.
-func (r *Repo) exportFiles(ctx context.Context, _ objects.ID, c objects.Commit, d *export.Dataset) error {
-	if err := r.bring(ctx, newEntries(r.treeDiff(ctx, objects.ID{}, c.Tree))); err != nil {
+// describeFiles finds tables, and groups all other files by folder and ending.
+func (e *exporting) describeFiles(ctx context.Context, _ objects.ID, _ objects.Commit, d *export.Dataset) error {
+	if err := e.bringTables(ctx); err != nil {
 		return err
 	}
 	type key struct{ folder, ext string }
 	groups, labels := make(map[key]*export.Group), make(map[key]map[string]bool)
-	for f, err := range (samples{r, c.Tree}).All(ctx) {
+	for f, err := range e.files.All(ctx) {
 		if err != nil {
 			return err
 		}
 		d.Files++
 		d.Bytes += f.Size
-		if media := export.MediaType(f.Path); media == "text/csv" || media == "text/tab-separated-values" {
-			table, err := r.exportTable(ctx, f, media)
+		if isTable(f.Path) {
+			t, err := e.table(ctx, f, export.MediaType(f.Path))
 			if err != nil {
 				return err
 			}
-			d.Tables = append(d.Tables, table)
+			d.Tables = append(d.Tables, t)
 			continue
 		}
 		folder, _, inFolder := strings.Cut(f.Path, "/")
@@ -106,55 +122,77 @@ func (r *Repo) exportFiles(ctx context.Context, _ objects.ID, c objects.Commit, 
 	return nil
 }
 
-// exportTable reads a table once: its hash, its columns and their types.
-func (r *Repo) exportTable(ctx context.Context, f dataset.File, media string) (export.Table, error) {
-	t := export.Table{Path: f.Path, Size: f.Size, Format: media}
-	hash := sha256.New()
-	from, to := io.Pipe()
-	go func() {
-		to.CloseWithError(content.Read(ctx, r.store, f.Entry, io.MultiWriter(hash, to), 1))
-	}()
-	fields, err := columns(csv.NewReader(from), media)
-	var bad *csv.ParseError
-	if errors.As(err, &bad) {
-		// What is no table is a file all the same.
-		r.env.Events.Warn(Warning{Code: "unreadable_table", Path: f.Path, Message: err.Error()})
-		fields, err = nil, nil
+// bringTables makes the tables be here; of all other files the names do.
+func (e *exporting) bringTables(ctx context.Context) error {
+	return e.bring(ctx, func(yield func(objects.Entry, error) bool) {
+		for f, err := range e.files.All(ctx) {
+			if (err != nil || isTable(f.Path)) && !yield(f.Entry, err) || err != nil {
+				return
+			}
+		}
+	})
+}
+
+// table reads a table: its hash, its columns and their types. What is no
+// table after all, or is broken, is a file all the same: one without fields.
+func (e *exporting) table(ctx context.Context, f dataset.File, media string) (t export.Table, err error) {
+	t = export.Table{Path: f.Path, Size: f.Size, Format: media}
+	if t.SHA256, err = e.sha256(ctx, f); err != nil {
+		return t, err
 	}
-	if _, rest := io.Copy(io.Discard, from); err == nil {
-		err = rest
+	if known, ok := e.facts.Get(factColumns, f.Content); ok && json.Unmarshal(known, &t.Fields) == nil {
+		return t, nil
 	}
-	t.Fields, t.SHA256 = fields, hex.EncodeToString(hash.Sum(nil))
+	t.Fields, err = columnsOf(ctx, e.files, f)
+	if place, ok := table.IsPlace(err); ok {
+		e.env.Events.Warn(Warning{Code: "unreadable_table", Path: f.Path, Message: place.Error()})
+		return t, nil
+	}
+	if errors.Is(err, table.ErrNoTable) {
+		err = nil
+	}
+	if known, merr := json.Marshal(t.Fields); err == nil && merr == nil {
+		e.facts.Put(factColumns, f.Content, known)
+	}
 	return t, err
 }
 
-// columns reads a table to its end and finds the narrowest type of each column.
-func columns(rows *csv.Reader, media string) ([]export.Field, error) {
-	if media != "text/csv" {
-		rows.Comma = '\t'
+// sha256 is the hash that others know files by.
+func (e *exporting) sha256(ctx context.Context, f dataset.File) (string, error) {
+	if sum, ok := e.facts.Get(factSHA256, f.Content); ok && len(sum) == sha256.Size {
+		return hex.EncodeToString(sum), nil
 	}
-	rows.ReuseRecord = true
-	header, err := rows.Read()
-	if err == io.EOF {
-		return nil, nil
+	hash := sha256.New()
+	if err := content.Read(ctx, e.store, f.Entry, hash, 1); err != nil {
+		return "", err
 	}
+	sum := hash.Sum(nil)
+	e.facts.Put(factSHA256, f.Content, sum)
+	return hex.EncodeToString(sum), nil
+}
+
+// columnsOf reads a table to its end and finds the narrowest type of each
+// column. Rows that cannot be read do not count.
+func columnsOf(ctx context.Context, files dataset.Files, f dataset.File) ([]export.Field, error) {
+	t, done, err := openTable(ctx, files, f)
 	if err != nil {
 		return nil, err
 	}
-	fields := make([]export.Field, len(header))
-	for i, name := range header {
-		fields[i].Name = strings.Clone(strings.TrimPrefix(name, "\uFEFF"))
+	defer done() //nolint:errcheck // it was only read
+	names := distinct(t.Columns())
+	fields := make([]export.Field, len(names))
+	for i, name := range names {
+		fields[i].Name = name
 	}
-	for {
-		row, err := rows.Read()
-		if err == io.EOF {
-			break
+	for row, err := range t.Rows(ctx, names...) {
+		if _, ok := table.IsPlace(err); ok {
+			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		for i, value := range row {
-			fields[i].Type = wider(fields[i].Type, value)
+		for i, value := range row.Values {
+			fields[i].Type = export.Wider(fields[i].Type, value)
 		}
 	}
 	for i := range fields {
@@ -165,64 +203,117 @@ func columns(rows *csv.Reader, media string) ([]export.Field, error) {
 	return fields, nil
 }
 
-// wider is the narrowest type that holds what a column had before, and a
-// value.
-func wider(typ, value string) string {
-	if value == "" || typ == export.Text {
-		return typ
-	}
-	if _, err := strconv.ParseInt(value, 10, 64); err == nil && typ != export.Boolean {
-		if typ == export.Float {
-			return typ
-		}
-		return export.Integer
-	}
-	if _, err := strconv.ParseFloat(value, 64); err == nil && typ != export.Boolean {
-		return export.Float
-	}
-	if v := strings.ToLower(value); (v == "true" || v == "false") && (typ == "" || typ == export.Boolean) {
-		return export.Boolean
-	}
-	return export.Text
+// distinct leaves out names that were there before, and those of no column:
+// nobody can ask for these by name.
+func distinct(names []string) []string {
+	seen := map[string]bool{"": true}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		was := seen[name]
+		seen[name] = true
+		return was
+	})
 }
 
-// exportSplits counts the files of each split, and finds whether a folder
-// tells it.
-func (r *Repo) exportSplits(ctx context.Context, _ objects.ID, c objects.Commit, d *export.Dataset) error {
+// describeSplits counts what is in each split, and finds what tells it: a
+// folder, a column, or a list.
+func (e *exporting) describeSplits(ctx context.Context, _ objects.ID, c objects.Commit, d *export.Dataset) error {
+	looking, err := e.examineCommit(ctx, c)
+	if err != nil {
+		return err
+	}
+	looking.files, looking.facts = e.files, e.facts
 	for _, scheme := range c.Splits {
+		counts, err := looking.countsOf(ctx, c, scheme)
+		if err != nil {
+			return err
+		}
 		first := len(d.Splits)
-		at := make(map[string]int)
 		for _, name := range slices.Sorted(maps.Keys(scheme.Fingerprints)) {
-			at[name] = len(d.Splits)
-			d.Splits = append(d.Splits, export.Split{Scheme: scheme.Scheme, Name: name, Fingerprint: scheme.Fingerprints[name].String()})
+			n := counts[name]
+			d.Splits = append(d.Splits, export.Split{
+				Scheme: scheme.Scheme, Name: name, Fingerprint: scheme.Fingerprints[name].String(),
+				Files: n.Files, Rows: n.Rows, Bytes: n.Bytes,
+			})
 		}
-		for item, err := range treeMap(scheme.Table).All(ctx, r.store) {
-			if err != nil {
-				return err
+		if err := e.listSplits(ctx, scheme, d.Splits[first:], d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listSplits finds which files are in the splits of one scheme, and whether
+// folders tell it.
+func (e *exporting) listSplits(ctx context.Context, scheme objects.Split, splits []export.Split, d *export.Dataset) error {
+	at := make(map[string]*export.Split)
+	for i := range splits {
+		at[splits[i].Name] = &splits[i]
+	}
+	listed := make(map[*export.Split]int64)
+	for item, err := range treeMap(scheme.Table).All(ctx, e.store) {
+		if err != nil {
+			return err
+		}
+		if string(item.Value) == allRows {
+			e.splitColumn(scheme, string(item.Key), d)
+			continue
+		}
+		folder, _, inFolder := strings.Cut(string(item.Key), "/")
+		for _, name := range strings.Split(string(item.Value), ",") {
+			s := at[name]
+			if s == nil {
+				continue
 			}
-			folder, _, inFolder := strings.Cut(string(item.Key), "/")
-			for _, name := range strings.Split(string(item.Value), ",") {
-				i, ok := at[name]
-				if !ok {
-					continue // a table whose rows are the samples
-				}
-				s := &d.Splits[i]
-				if s.Files++; s.Files == 1 && inFolder && folder == name {
-					s.Folder = folder
-				} else if folder != s.Folder {
-					s.Folder = ""
-				}
-				if len(s.Paths) < maxSplitListed {
-					s.Paths = append(s.Paths, string(item.Key))
-				}
+			if listed[s]++; listed[s] == 1 && inFolder && folder == name {
+				s.Folder = folder
+			} else if folder != s.Folder {
+				s.Folder = ""
+			}
+			if len(s.Paths) < maxSplitListed {
+				s.Paths = append(s.Paths, string(item.Key))
 			}
 		}
-		folders := !slices.ContainsFunc(d.Splits[first:], func(s export.Split) bool { return s.Folder == "" })
-		for i := range d.Splits[first:] {
-			if s := &d.Splits[first+i]; folders || s.Files > maxSplitListed {
-				s.Paths = nil
-			}
+	}
+	folders := !slices.ContainsFunc(splits, func(s export.Split) bool { return s.Folder == "" })
+	for i := range splits {
+		if s := &splits[i]; folders || listed[s] > maxSplitListed {
+			s.Paths = nil
 		}
+	}
+	return nil
+}
+
+// splitColumn notes which column of a table tells the split of a row.
+func (e *exporting) splitColumn(scheme objects.Split, path string, d *export.Dataset) {
+	rule, err := split.ParseRule(scheme.Scheme, scheme.Rule)
+	if err != nil || rule.Column == "" {
+		return
+	}
+	for i := range d.Tables {
+		if t := &d.Tables[i]; t.Path == path {
+			t.SplitColumns = append(t.SplitColumns, export.SplitColumn{Scheme: scheme.Scheme, Column: rule.Column})
+		}
+	}
+}
+
+// describeChecks says which rules the commit was held to, and what became of
+// them. A commit whose rules cannot be read is described without.
+func (e *exporting) describeChecks(ctx context.Context, id objects.ID, _ objects.Commit, d *export.Dataset) error {
+	res, err := e.Check(ctx, id.String())
+	if _, none := errors.AsType[*NoRulesError](err); none {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, c := range res.Report.Rules {
+		d.Checks = append(d.Checks, export.Check{
+			Rule: string(c.Rule), Scheme: c.Scheme, Level: string(c.Level), Samples: c.Samples,
+			Findings: c.Findings, Waived: c.Waived, Skipped: c.Skipped,
+		})
+	}
+	for _, w := range res.Waivers {
+		d.Waivers = append(d.Waivers, export.Waiver{Rule: string(w.Rule), Reason: w.Reason, Findings: len(w.Findings)})
 	}
 	return nil
 }
@@ -259,7 +350,7 @@ func (r *Repo) exportNames(ctx context.Context, id objects.ID, _ objects.Commit,
 		for _, key := range slices.Sorted(maps.Keys(m.Metrics)) {
 			metrics = append(metrics, key+"="+m.Metrics[key])
 		}
-		d.Models = append(d.Models, export.Model{ID: m.Model, Splits: saw, Metrics: strings.Join(metrics, ", ")})
+		d.Models = append(d.Models, export.Model{ID: m.Model, Splits: saw, Metrics: strings.Join(metrics, ", "), Linked: m.Time})
 	}
 	return nil
 }

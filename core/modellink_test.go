@@ -17,6 +17,7 @@ import (
 	"github.com/zeebo/blake3"
 	"pgregory.net/rapid"
 
+	"github.com/mlvc/mlvc/core/dataset/split"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/prolly"
 	"github.com/mlvc/mlvc/objects/vfs"
@@ -70,6 +71,13 @@ func (r *trained) record(files map[string]string, opt CommitOptions) objects.ID 
 // split gives the last commit's data a split table in a commit of their own.
 func (r *trained) split(scheme string, table map[string]string) objects.ID {
 	r.Helper()
+	return r.splitWith(table, func(s *objects.Split) { s.Scheme = scheme })
+}
+
+// splitWith does the same for the scheme default; change may change what the
+// commit says of it.
+func (r *trained) splitWith(table map[string]string, change func(*objects.Split)) objects.ID {
+	r.Helper()
 	s, err := r.begin(r.ctx)
 	if err != nil {
 		r.Fatal(err)
@@ -82,16 +90,15 @@ func (r *trained) split(scheme string, table map[string]string) objects.ID {
 	if err != nil {
 		r.Fatal(err)
 	}
-	prints := make(map[string]objects.ID)
-	for _, name := range table {
-		if name != allRows {
-			prints[name] = blake3.Sum256([]byte(name + m.Root().String()))
-		}
+	made := objects.Split{Scheme: split.Default, Table: m.Root(), Rule: "a rule of a later version"}
+	if made.Fingerprints, err = split.Fingerprints(r.ctx, r.store, made, split.Input{Files: samples{r.Repo, c.Tree}, Rows: splitRows}); err != nil {
+		r.Fatal(err)
 	}
+	change(&made)
 	c.Parents, c.Kind, c.Base = []objects.ID{s.head.Commit}, objects.Incremental, s.head.Commit
 	c.Generation++
 	c.Delta = objects.Delta{Files: c.Delta.Files, Bytes: c.Delta.Bytes}
-	c.Splits = append(c.Splits, objects.Split{Scheme: scheme, Table: m.Root(), Rule: "test", Fingerprints: prints})
+	c.Splits = append(c.Splits, made)
 	o, err := objects.EncodeCommit(c)
 	if err != nil {
 		r.Fatal(err)
@@ -361,7 +368,7 @@ func TestModelSplits(t *testing.T) {
 
 	// Is the test split clean of what was trained on? Of x/1 it is not; empty
 	// files are no leaks.
-	res, err := r.CheckModel(r.ctx, "run", "HEAD:test")
+	res, err := r.CheckModel(r.ctx, ModelCheckOptions{Model: "run", On: "HEAD:test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -371,10 +378,10 @@ func TestModelSplits(t *testing.T) {
 	if got := res.Methods[0]; got.Trained != 3 || got.Evaluated != 2 || got.Leaks != 1 || res.Trained.Files != 4 || res.Evaluated.Files != 3 {
 		t.Errorf("%+v, %+v, %+v", got, res.Trained, res.Evaluated)
 	}
-	if res, err := r.CheckModel(r.ctx, "tested", data.String()+":train"); err != nil || !res.Clean {
+	if res, err := r.CheckModel(r.ctx, ModelCheckOptions{Model: "tested", On: data.String() + ":train"}); err != nil || !res.Clean {
 		t.Errorf("it saw val alone: %+v, %v", res, err)
 	}
-	if _, err := r.CheckModel(r.ctx, "run", "HEAD:dev"); !errors.As(err, &none) {
+	if _, err := r.CheckModel(r.ctx, ModelCheckOptions{Model: "run", On: "HEAD:dev"}); !errors.As(err, &none) {
 		t.Errorf("%v", err)
 	}
 }

@@ -13,12 +13,15 @@ import (
 
 // ModelSet is the part of a commit's data that a model saw, or is measured on.
 type ModelSet struct {
-	Commit objects.ID `json:"commit"`
-	Tree   objects.ID `json:"tree"`
+	// Commit and Tree are zero for files of the disk.
+	Commit objects.ID `json:"commit,omitzero"`
+	Tree   objects.ID `json:"tree,omitzero"`
 	// Splits are what it is limited to; none: all of the data.
-	Splits       []ModelSplit          `json:"splits,omitempty"`
-	Fingerprints map[string]objects.ID `json:"fingerprints,omitempty"` // of these, by SCHEME/SPLIT
-	Files        int64                 `json:"files"`                  // with bytes in them, that are in it
+	Splits []ModelSplit `json:"splits,omitempty"`
+	// Fingerprints are those of the splits, by SCHEME/SPLIT; of files of the
+	// disk that of all of them, by DiskFiles.
+	Fingerprints map[string]objects.ID `json:"fingerprints,omitempty"`
+	Files        int64                 `json:"files"` // that are in it
 	Bytes        int64                 `json:"bytes"`
 
 	data objects.Commit

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlvc/mlvc/core/dataset/split"
 	"github.com/mlvc/mlvc/core/gitpair"
 	"github.com/mlvc/mlvc/objects"
 )
@@ -87,7 +88,7 @@ func (r *Repo) verifyModelSplits(ctx context.Context, m ModelInfo, _ ModelVerify
 	}
 	wrong, err := r.wrongSplits(ctx, m.ModelLink, m.data)
 	part.OK = len(wrong) == 0
-	part.Detail = "fingerprints equal: " + strings.Join(slices.Sorted(maps.Keys(m.Fingerprints)), ", ")
+	part.Detail = "made again, fingerprints equal: " + strings.Join(slices.Sorted(maps.Keys(m.Fingerprints)), ", ")
 	if !part.OK {
 		part.Detail = "not what the model saw: " + strings.Join(wrong, ", ")
 	}
@@ -95,24 +96,72 @@ func (r *Repo) verifyModelSplits(ctx context.Context, m ModelInfo, _ ModelVerify
 }
 
 // wrongSplits lists the splits of a link whose fingerprints are others in the
-// commit of its data.
-func (r *Repo) wrongSplits(_ context.Context, link ModelLink, data objects.Commit) ([]string, error) {
-	has, err := fingerprintsOf(link.Splits, data, objects.ID{})
-	var none *NoSplitError
-	if errors.As(err, &none) {
+// commit of its data, or in the data themselves: they are made again from all
+// of the splits' samples, whose contents must be here where these are rows.
+func (r *Repo) wrongSplits(ctx context.Context, link ModelLink, data objects.Commit) ([]string, error) {
+	said, err := fingerprintsOf(link.Splits, data, objects.ID{})
+	if none, ok := errors.AsType[*NoSplitError](err); ok {
 		return []string{none.Split}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
+	made, err := r.fingerprintsAgain(ctx, link, data)
+	if err != nil {
+		return nil, err
+	}
 	var wrong []string
-	for name, id := range has {
-		if link.Fingerprints[name] != id {
+	for name, id := range said {
+		if link.Fingerprints[name] != id || made[name] != id {
 			wrong = append(wrong, name)
 		}
 	}
 	slices.Sort(wrong)
 	return wrong, nil
+}
+
+// fingerprintsAgain makes the fingerprints of the schemes that a link names, by
+// SCHEME/SPLIT.
+func (r *Repo) fingerprintsAgain(ctx context.Context, link ModelLink, data objects.Commit) (map[string]objects.ID, error) {
+	made := make(map[string]objects.ID)
+	done := make(map[string]bool)
+	for _, s := range link.Splits {
+		kept := splitOf(data.Splits, s.Scheme)
+		if kept == nil || done[s.Scheme] {
+			continue
+		}
+		done[s.Scheme] = true
+		if err := r.bringRows(ctx, data.Tree, *kept); err != nil {
+			return nil, err
+		}
+		prints, err := split.Fingerprints(ctx, r.store, *kept, split.Input{Files: samples{r, data.Tree}, Rows: splitRows})
+		if err != nil {
+			return nil, err
+		}
+		for name, id := range prints {
+			made[s.Scheme+"/"+name] = id
+		}
+	}
+	return made, nil
+}
+
+// bringRows makes the tables be here whose rows are the samples of a split.
+func (r *Repo) bringRows(ctx context.Context, tree objects.ID, of objects.Split) error {
+	return r.bring(ctx, func(yield func(objects.Entry, error) bool) {
+		for item, err := range treeMap(of.Table).All(ctx, r.store) {
+			if err == nil && string(item.Value) != allRows {
+				continue
+			}
+			var e objects.Entry
+			ok := false
+			if err == nil {
+				e, ok, err = r.lookUp(ctx, tree, string(item.Key))
+			}
+			if (ok || err != nil) && !yield(e, err) || err != nil {
+				return
+			}
+		}
+	})
 }
 
 func (r *Repo) verifyModelWeights(ctx context.Context, m ModelInfo, opt ModelVerifyOptions) (ModelVerified, error) {

@@ -29,7 +29,7 @@ mlvc export openlineage`,
 	}, func(cmd *cobra.Command, _ []string) error { return cmd.Help() })
 	cmd.AddCommand(
 		a.exportFormat("croissant", "MLCommons Croissant 1.1, in JSON-LD", export.Croissant),
-		a.exportFormat("openlineage", "A dataset event of OpenLineage", export.OpenLineage),
+		a.exportFormat("openlineage", "Events of OpenLineage, one a line: the dataset, and the runs that made models of it", export.OpenLineage),
 		a.exportFormat("card", "A dataset card, in Markdown", func(d export.Dataset) ([]byte, error) { return export.Card(d), nil }),
 	)
 	return cmd

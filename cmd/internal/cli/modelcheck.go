@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -61,32 +62,56 @@ func printPart(t *text, p core.ModelVerified) {
 }
 
 func (a *app) modelCheckCommand() *cobra.Command {
+	var opt core.ModelCheckOptions
+	var near string
 	var all bool
 	cmd := a.command(spec{
-		use: "check ID REV[:SPLIT]", short: "Is this evaluation set clean of what a model was trained on?",
-		long: `Compare what a model was trained on with REV, or one split of it. What is printed is the proof, with what
-was compared and how, or the leaks: then the exit status is 1. A model was trained on the splits that
-its link names, except those in the role test, or else on all of its data.`,
+		use: "check ID REV[:SPLIT] | check ID -- PATH…", short: "Is this evaluation set clean of what a model was trained on?",
+		long: `Compare what a model was trained on with REV, one split of it, or files and folders that need be in
+no commit. What is printed is the proof, with what was compared and how, or the leaks: then the exit
+status is 1. A model was trained on the splits that its link names, except those in the role test, or
+else on all of its data.
+
+Files are compared by their bytes, rows of tables by what is in them (in whatever format, in whatever
+order of columns), images by their looks and text files by their words. Labels and empty files are no
+samples. Columns that do not count in rows, and how near is near, are what [checks] in the mlvc.toml of
+the commits says.`,
 		example: `
 mlvc model check run-42 HEAD:test
-mlvc model check run-42 benchmark
-mlvc model check run-42 v2:five-fold/fold-3 --all`,
-		args: words(2, 2, "a model, and what it is measured on"), exits: []int{ExitDamaged, ExitNotFound}, prints: []shape{{"", core.ModelCheck{}}},
+mlvc model check run-42 benchmark --near warn
+mlvc model check run-42 v2:five-fold/fold-3 --all
+mlvc model check run-42 -- ../benchmark`,
+		args: words(2, -1, "a model, and what it is measured on"), exits: []int{ExitDamaged, ExitBusy, ExitNotFound}, prints: []shape{{"", core.ModelCheck{}}},
 	}, func(cmd *cobra.Command, args []string) error {
+		var err error
+		if opt.Near, err = parseLevel("--near", near); err != nil {
+			return err
+		}
+		on := strings.Join(args[1:], ", ")
+		if cmd.ArgsLenAtDash() == 1 {
+			for _, name := range args[1:] {
+				opt.Files = append(opt.Files, a.file(name))
+			}
+		} else if opt.On = args[1]; len(args) > 2 || cmd.ArgsLenAtDash() >= 0 {
+			return usagef(cmd.UseLine(), "%s: one revision, or paths after --", quoted(args[len(args)-1]))
+		}
+		opt.Model = args[0]
 		return a.read(cmd.Context(), func(r *core.Repo) error {
-			res, err := r.CheckModel(cmd.Context(), args[0], args[1])
+			res, err := r.CheckModel(cmd.Context(), opt)
 			if err != nil {
 				return err
 			}
 			a.events.end()
-			err = a.out.answer(res, func(t *text) { printModelCheck(t, res, args[1], all) })
+			err = a.out.answer(res, func(t *text) { printModelCheck(t, res, on, all) })
 			if err == nil && !res.Clean {
 				err = &silent{ExitError}
 			}
 			return err
 		})
 	})
-	cmd.Flags().BoolVarP(&all, "all", "a", false, "list every leak, not only the first ones")
+	cmd.Flags().BoolVarP(&all, "all", "a", false, "list everything that was found, not only the first")
+	cmd.Flags().StringVar(&near, "near", string(dataset.Error), "near-duplicates are leaks, are told, or are not looked for: `LEVEL` error, warn, off")
+	cmd.RegisterFlagCompletionFunc("near", cobra.FixedCompletions([]string{"error", "warn", "off"}, cobra.ShellCompDirectiveNoFileComp)) //nolint:errcheck // the flag is there
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		if len(args) == 0 {
 			return a.completeModel(cmd, args, begun)
@@ -96,44 +121,81 @@ mlvc model check run-42 v2:five-fold/fold-3 --all`,
 	return cmd
 }
 
+// parseLevel reads the level of a flag.
+func parseLevel(flag, word string) (dataset.Level, error) {
+	switch level := dataset.Level(word); level {
+	case dataset.Error, dataset.Warn, dataset.Off:
+		return level, nil
+	}
+	return "", usagef("levels are error, warn and off", "%s %s: no level", flag, quoted(word))
+}
+
 func printModelCheck(t *text, res core.ModelCheck, on string, all bool) {
 	verdict, colour := "clean", green
-	if !res.Clean {
+	switch {
+	case !res.Clean:
 		verdict, colour = "not clean", red
+	case len(res.Unread) > 0:
+		verdict, colour = "clean, as far as it can be read,", yellow
 	}
 	t.line("%s is %s of what model %s was trained on", quoted(on), t.paint(colour, verdict), t.paint(cyan, quoted(res.Model)))
 	t.columns("  ", append(setRows("trained on", res.Trained), setRows("evaluated", res.Evaluated)...))
 	for _, m := range res.Methods {
 		t.line("  %s", methodText(m))
 	}
-	shown := res.Leaks
-	if !all && len(shown) > maxLeaksShown {
-		shown = shown[:maxLeaksShown]
+	for _, m := range res.Methods {
+		printLeaks(t, res, m, all)
 	}
-	for _, l := range shown {
-		distance := ""
-		if l.Measure != "" {
-			distance = " (" + strconv.FormatFloat(l.Distance, 'g', 3, 64) + " " + l.Measure + ")"
-		}
-		t.line("  %s %s: trained on as %s%s", t.paint(red, "leak"), samplePlace(l.Evaluated), samplePlace(l.Trained), distance)
-	}
-	if more := leaksOf(res) - int64(len(shown)); more > 0 {
-		t.line("  … and %s more (--all shows each)", decimal(more))
-	}
+	printUnread(t, res, all)
 	if !res.Clean && len(res.Trained.Splits) == 0 && res.Trained.Commit == res.Evaluated.Commit {
 		t.line("The link names no splits, so that the model counts as trained on all of the commit")
 		t.line("(mlvc model link --force %s --splits … says which).", shellWord(res.Model))
 	}
 }
 
-// maxLeaksShown is how many leaks people are shown.
+// maxLeaksShown is how many leaks of each method people are shown.
 const maxLeaksShown = 20
 
-func leaksOf(res core.ModelCheck) (n int64) {
-	for _, m := range res.Methods {
-		n += m.Leaks
+// printLeaks lists what one method found.
+func printLeaks(t *text, res core.ModelCheck, m core.LeakMethod, all bool) {
+	word, colour := "leak", red
+	if m.Level != dataset.Error {
+		word, colour = "near", yellow
 	}
-	return n
+	shown := int64(0)
+	for _, l := range res.Leaks {
+		if l.Method != m.Method || !all && shown == maxLeaksShown {
+			continue
+		}
+		shown++
+		distance := ""
+		if l.Measure != "" {
+			distance = " (" + strconv.FormatFloat(l.Distance, 'g', 3, 64) + " " + l.Measure + ")"
+		}
+		t.line("  %s %s: trained on as %s%s", t.paint(colour, word), samplePlace(l.Evaluated), samplePlace(l.Trained), distance)
+	}
+	if more := m.Leaks - shown; more > 0 {
+		hint := ""
+		if !all {
+			hint = " (--all shows each)"
+		}
+		t.line("  … and %s more by %s%s", decimal(more), methodName(m.Method), hint)
+	}
+}
+
+// printUnread lists what could not be compared.
+func printUnread(t *text, res core.ModelCheck, all bool) {
+	for i, u := range res.Unread {
+		if i == maxLeaksShown && !all {
+			t.line("  … and %s more that cannot be read (--all shows each)", decimal(int64(len(res.Unread)-i)))
+			return
+		}
+		place := quoted(u.Path)
+		if u.Place != "" {
+			place += ", " + u.Place
+		}
+		t.line("  %s %s: %s", t.paint(yellow, "not compared"), place, printable(u.Why))
+	}
 }
 
 func samplePlace(s dataset.Sample) string {
@@ -146,22 +208,43 @@ func samplePlace(s dataset.Sample) string {
 
 // setRows describe a set, with what proves which it was.
 func setRows(title string, s core.ModelSet) [][]cell {
-	what := plural(s.Files, "file") + ", " + size(s.Bytes) + ", commit " + s.Commit.Short()
-	if len(s.Splits) == 0 {
-		return [][]cell{{{text: title}, {text: what + ", all of it: tree " + s.Tree.String()}}}
+	what := plural(s.Files, "file") + ", " + size(s.Bytes)
+	if !s.Commit.IsZero() {
+		what += ", commit " + s.Commit.Short()
+		if len(s.Splits) == 0 {
+			return [][]cell{{{text: title}, {text: what + ", all of it: tree " + s.Tree.String()}}}
+		}
 	}
 	rows := [][]cell{{{text: title}, {text: what}}}
 	for _, name := range slices.Sorted(maps.Keys(s.Fingerprints)) {
-		rows = append(rows, []cell{{text: ""}, {text: "split " + name + ", fingerprint " + s.Fingerprints[name].String()}})
+		of := "split " + name
+		if s.Commit.IsZero() {
+			of = "in no commit"
+		}
+		rows = append(rows, []cell{{text: ""}, {text: of + ", fingerprint " + s.Fingerprints[name].String()}})
 	}
 	return rows
 }
 
+// methodNames are the methods in words.
+var methodNames = map[string]string{core.MethodImages: "looks of images", core.MethodTexts: "words of texts", core.MethodContent: "content of files", core.MethodRows: "rows of tables"}
+
+func methodName(method string) string {
+	if name, ok := methodNames[method]; ok {
+		return name
+	}
+	return method
+}
+
 func methodText(m core.LeakMethod) string {
 	if m.Skipped != "" {
-		return "not compared by " + m.Method + ": " + m.Skipped
+		return "not compared by " + methodName(m.Method) + ": " + m.Skipped
 	}
-	line := "by " + m.Method + ": " + decimal(m.Evaluated) + " against " + decimal(m.Trained) + ", " + plural(m.Leaks, "leak")
+	found := plural(m.Leaks, "leak")
+	if m.Level != dataset.Error {
+		found = plural(m.Leaks, "near-duplicate") + ", which count as none"
+	}
+	line := "by " + methodName(m.Method) + ": " + decimal(m.Evaluated) + " against " + decimal(m.Trained) + ", " + found
 	if m.Limits != "" {
 		line += " (" + m.Limits + ")"
 	}

@@ -32,12 +32,13 @@ func Card(d Dataset) []byte {
 		line("")
 	}
 	if len(d.Splits) > 0 {
-		line("## Splits\n\n| scheme | split | files | fingerprint |\n|---|---|--:|---|")
+		line("## Splits\n\n| scheme | split | files | rows | fingerprint |\n|---|---|--:|--:|---|")
 		for _, s := range d.Splits {
-			line("| %s | %s | %d | `%s` |", cellText(s.Scheme), cellText(s.Name), s.Files, s.Fingerprint)
+			line("| %s | %s | %d | %s | `%s` |", cellText(s.Scheme), cellText(s.Name), s.Files, orNone(s.Rows), s.Fingerprint)
 		}
 		line("")
 	}
+	d.checks(line)
 	if len(d.Models) > 0 {
 		line("## Models\n\n| model | saw | metrics |\n|---|---|---|")
 		for _, m := range d.Models {
@@ -53,6 +54,47 @@ func Card(d Dataset) []byte {
 		line("\n## Citation\n\n```\n%s\n```", d.Citation)
 	}
 	return []byte(b.String())
+}
+
+// checks tells which rules the data were held to.
+func (d Dataset) checks(line func(format string, args ...any)) {
+	if len(d.Checks) == 0 {
+		return
+	}
+	line("## Checks\n\n| rule | scheme | samples | outcome |\n|---|---|--:|---|")
+	for _, c := range d.Checks {
+		line("| %s | %s | %d | %s |", c.Rule, cellText(c.Scheme), c.Samples, cellText(c.outcome()))
+	}
+	line("")
+	for _, w := range d.Waivers {
+		line("- Waived: %d of %s, for: %s", w.Findings, w.Rule, cellText(w.Reason))
+	}
+	if len(d.Waivers) > 0 {
+		line("")
+	}
+}
+
+// outcome is what became of a rule.
+func (c Check) outcome() string {
+	open := c.Findings - c.Waived
+	switch {
+	case c.Skipped != "":
+		return "not checked: " + c.Skipped
+	case c.Findings == 0:
+		return "passed"
+	case open == 0:
+		return fmt.Sprintf("passed, %d waived", c.Waived)
+	case c.Level == "error":
+		return fmt.Sprintf("failed: %d findings", open)
+	}
+	return fmt.Sprintf("%d warnings", open)
+}
+
+func orNone(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
 }
 
 // cellText is text that does not end a cell.

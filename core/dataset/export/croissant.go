@@ -48,8 +48,8 @@ func Croissant(d Dataset) ([]byte, error) {
 	files, records := []object{}, []object{}
 	for _, t := range d.Tables {
 		files = append(files, tableObject(t))
-		if len(t.Fields) > 0 {
-			records = append(records, tableRecords(t))
+		if len(t.Fields) > 0 && t.Format != MediaType(".gz") {
+			records = append(records, d.tableRecords(t))
 		}
 	}
 	for _, scheme := range d.schemes() {
@@ -88,14 +88,20 @@ func tableObject(t Table) object {
 }
 
 // tableRecords are the rows of a table.
-func tableRecords(t Table) object {
+func (d Dataset) tableRecords(t Table) object {
 	id := "rows/" + ident(t.Path)
 	var fields []object
 	for _, f := range t.Fields {
-		fields = append(fields, object{
+		field := object{
 			"@type": "cr:Field", "@id": id + "/" + ident(f.Name), "name": f.Name, "dataType": "sc:" + f.Type,
 			"source": object{"fileObject": ref(ident(t.Path)), "extract": object{"column": f.Name}},
-		})
+		}
+		for _, s := range t.SplitColumns {
+			if s.Column == f.Name {
+				field["references"] = object{"field": ref("splits/" + ident(s.Scheme) + "/name")}
+			}
+		}
+		fields = append(fields, field)
 	}
 	return object{"@type": "cr:RecordSet", "@id": id, "name": id, "field": fields}
 }
@@ -116,9 +122,9 @@ func (g Group) id() string {
 func (g Group) ident() string { return "files/" + ident(strings.TrimPrefix(g.Folder+"/*"+g.Ext, "/")) }
 
 func groupFiles(g Group) object {
-	glob := "**/*" + g.Ext
+	glob := []string{"*" + g.Ext}
 	if g.Folder != "" {
-		glob = g.Folder + "/" + glob
+		glob = []string{g.Folder + "/*" + g.Ext, g.Folder + "/**/*" + g.Ext}
 	}
 	return object{
 		"@type": "cr:FileSet", "@id": g.ident(), "name": g.ident(), "includes": glob, "encodingFormat": MediaType("x" + g.Ext),
@@ -132,7 +138,7 @@ func splitRecords(d Dataset, scheme string) []object {
 	id := "splits/" + ident(scheme)
 	names, listed := []object{}, []object{}
 	for _, s := range d.splitsOf(scheme) {
-		names = append(names, object{id + "/name": s.Name, id + "/fingerprint": s.Fingerprint, id + "/files": s.Files})
+		names = append(names, object{id + "/name": s.Name, id + "/fingerprint": s.Fingerprint, id + "/files": s.Files, id + "/rows": s.Rows})
 		for _, p := range s.Paths {
 			listed = append(listed, object{"files-of-" + id + "/path": p, "files-of-" + id + "/split": s.Name})
 		}
@@ -142,7 +148,7 @@ func splitRecords(d Dataset, scheme string) []object {
 	}
 	sets := []object{{
 		"@type": "cr:RecordSet", "@id": id, "name": id, "dataType": "cr:Split", "key": ref(id + "/name"), "data": names,
-		"field": []object{field(id, "name", "sc:Text"), field(id, "fingerprint", "sc:Text"), field(id, "files", "sc:Integer")},
+		"field": []object{field(id, "name", "sc:Text"), field(id, "fingerprint", "sc:Text"), field(id, "files", "sc:Integer"), field(id, "rows", "sc:Integer")},
 	}}
 	if len(listed) == 0 {
 		return sets
@@ -180,8 +186,9 @@ func (d Dataset) groupRecords(g Group) object {
 	for _, scheme := range d.schemes() {
 		if pattern := folderPattern(d.splitsOf(scheme)); pattern != "" {
 			split := field("split/"+ident(scheme), "sc:Text", "fullpath")
+			// Without a reference to the names of the splits: by that the
+			// validator's reader joins, and loses the paths and labels.
 			split["source"].(object)["transform"] = object{"regex": pattern}
-			split["references"] = object{"field": ref("splits/" + ident(scheme) + "/name")}
 			fields = append(fields, split)
 		}
 	}

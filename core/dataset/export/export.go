@@ -5,6 +5,8 @@ package export
 
 import (
 	"path"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -30,6 +32,8 @@ type Dataset struct {
 	Tables  []Table
 	Groups  []Group
 	Splits  []Split
+	Checks  []Check
+	Waivers []Waiver
 	Models  []Model
 	History []Change // newest first
 }
@@ -41,10 +45,18 @@ type Table struct {
 	SHA256 string // 64 digits
 	Format string // media type
 	Fields []Field
+	// SplitColumns say in which split a row is, a scheme each.
+	SplitColumns []SplitColumn
 }
 
+// SplitColumn is a column whose values are the splits of a scheme.
+type SplitColumn struct{ Scheme, Column string }
+
 // Field is a column of a table.
-type Field struct{ Name, Type string } // Text, Integer, Float, Boolean
+type Field struct {
+	Name string `json:"name"`
+	Type string `json:"type"` // Text, Integer, Float, Boolean, Date
+}
 
 // The types of fields.
 const (
@@ -52,7 +64,45 @@ const (
 	Integer = "Integer"
 	Float   = "Float"
 	Boolean = "Boolean"
+	Date    = "Date"
 )
+
+// Wider is the narrowest type that holds what a column had before (empty:
+// nothing), and a value as it is written; an empty one is none. What would not
+// come back the same from a number, such as 007, is text.
+func Wider(had, value string) string {
+	if value == "" {
+		return had
+	}
+	is := typeOf(value)
+	switch {
+	case had == "" || had == is:
+		return is
+	case had == Integer && is == Float, had == Float && is == Integer:
+		return Float
+	}
+	return Text
+}
+
+func typeOf(value string) string {
+	switch strings.ToLower(value) {
+	case "true", "false":
+		return Boolean
+	}
+	if isNumber.MatchString(value) {
+		if _, err := strconv.ParseInt(value, 10, 64); err == nil {
+			return Integer
+		}
+		return Float
+	}
+	if _, err := time.Parse(time.DateOnly, value); err == nil {
+		return Date
+	}
+	return Text
+}
+
+// isNumber is the grammar of JSON.
+var isNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 
 // Group is all files with one ending below one folder.
 type Group struct {
@@ -69,7 +119,9 @@ type Group struct {
 type Split struct {
 	Scheme, Name string
 	Fingerprint  string
-	Files        int64
+	Files        int64 // that it has, or whose rows it has
+	Rows         int64 // 0: the files are the samples
+	Bytes        int64 // of files
 	// Folder is the one folder that has its files and none other; empty: there
 	// is none, and Paths lists them.
 	Folder string
@@ -77,14 +129,30 @@ type Split struct {
 }
 
 // Model is a model that is linked to the commit.
-type Model struct{ ID, Splits, Metrics string }
+type Model struct {
+	ID, Splits, Metrics string
+	Linked              time.Time
+}
+
+// Check is a rule that the data were held to.
+type Check struct {
+	Rule, Scheme, Level       string
+	Samples, Findings, Waived int64
+	Skipped                   string // why it was not looked at; empty: it was
+}
+
+// Waiver lets findings of a rule stand.
+type Waiver struct {
+	Rule, Reason string
+	Findings     int
+}
 
 // Change is one commit of the history.
 type Change struct{ Commit, Date, Message string }
 
 // mediaTypes are those of files by their endings.
 var mediaTypes = map[string]string{
-	".csv": "text/csv", ".tsv": "text/tab-separated-values", ".jsonl": "application/jsonlines",
+	".csv": "text/csv", ".tsv": "text/tab-separated-values", ".jsonl": "application/jsonlines", ".ndjson": "application/jsonlines", ".gz": "application/gzip",
 	".json": "application/json", ".parquet": "application/x-parquet", ".txt": "text/plain", ".md": "text/markdown",
 	".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".bmp": "image/bmp",
 	".webp": "image/webp", ".tif": "image/tiff", ".tiff": "image/tiff", ".wav": "audio/wav", ".mp3": "audio/mpeg",

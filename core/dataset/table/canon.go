@@ -29,6 +29,10 @@ type value struct {
 
 const rowContext = "mlvc 2026-11-26 row v1"
 
+// NoValues is the hash of every row without values. Such rows say nothing, so
+// that they are no copies of each other.
+var NoValues = objects.Derive(rowContext)
+
 // rowHasher takes the hashes of rows. Not for several goroutines.
 type rowHasher struct {
 	ignored map[string]bool
