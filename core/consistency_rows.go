@@ -60,14 +60,22 @@ func readRows(ctx context.Context, files dataset.Files, f dataset.File, ignore, 
 
 // splitRows reads tables for package split.
 func splitRows(ctx context.Context, files dataset.Files, f dataset.File, columns []string) iter.Seq2[split.Row, error] {
-	return func(yield func(split.Row, error) bool) {
-		err := readRows(ctx, files, f, nil, columns,
-			func(u dataset.Unread) bool { return yield(split.Row{Unread: &u}, nil) },
-			func(r table.Row) bool {
-				return yield(split.Row{Number: r.Number, Hash: r.Hash, Values: r.Values}, nil)
-			})
-		if err != nil {
-			yield(split.Row{}, err)
+	return rowsWithout()(ctx, files, f, columns)
+}
+
+// rowsWithout reads tables for package split, with hashes in which some columns
+// do not count.
+func rowsWithout(ignore ...string) split.Rows {
+	return func(ctx context.Context, files dataset.Files, f dataset.File, columns []string) iter.Seq2[split.Row, error] {
+		return func(yield func(split.Row, error) bool) {
+			err := readRows(ctx, files, f, ignore, columns,
+				func(u dataset.Unread) bool { return yield(split.Row{Unread: &u}, nil) },
+				func(r table.Row) bool {
+					return yield(split.Row{Number: r.Number, Hash: r.Hash, Values: r.Values}, nil)
+				})
+			if err != nil {
+				yield(split.Row{}, err)
+			}
 		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/mlvc/mlvc/core/dataset/facts"
 	"github.com/mlvc/mlvc/core/dataset/label"
 	"github.com/mlvc/mlvc/core/dataset/split"
-	"github.com/mlvc/mlvc/core/revision"
 	"github.com/mlvc/mlvc/objects"
 )
 
@@ -49,11 +48,15 @@ type SplitsOptions struct {
 // Splits says what the splits of a commit hold. It takes no lock.
 func (r *Repo) Splits(ctx context.Context, opt SplitsOptions) (SplitsResult, error) {
 	res := SplitsResult{Schemes: []SplitScheme{}}
-	at, err := r.splitsOf(ctx, opt.Rev)
-	if errors.Is(err, revision.ErrUnborn) && opt.Rev == "" {
+	_, _, h, err := r.current(ctx)
+	if err != nil {
+		return res, err
+	}
+	if opt.Rev == "" && h.Commit.IsZero() {
 		res.Working, err = r.splitRulesChanged(nil)
 		return res, err
 	}
+	at, err := r.splitsOf(ctx, opt.Rev)
 	if err != nil {
 		return res, err
 	}

@@ -3,7 +3,6 @@ package core
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"iter"
 	"slices"
 
@@ -25,8 +24,8 @@ type MoveKind string
 
 // The kinds.
 const (
-	MoveNew     MoveKind = "new"     // it was not there
-	MoveGone    MoveKind = "gone"    // it is no longer there
+	MoveNew     MoveKind = "new"     // it was not there, or in no split
+	MoveGone    MoveKind = "gone"    // it is no longer there, or in no split
 	MoveMoved   MoveKind = "moved"   // it is in another split
 	MoveRenamed MoveKind = "renamed" // in the same split under another name
 	MoveChanged MoveKind = "changed" // in the same split with other bytes
@@ -274,9 +273,9 @@ func (r splitRenames) move(scheme string, m split.Move) (move SplitMove, told bo
 		return move, true
 	}
 	switch {
-	case m.Old == nil:
+	case m.From == "":
 		move.Change = MoveNew
-	case m.New == nil:
+	case m.To == "":
 		move.Change = MoveGone
 	case m.From != m.To:
 		move.Change = MoveMoved
@@ -311,28 +310,31 @@ func (d *SchemeDiff) rows(ctx context.Context, a, b schemeSide) error {
 	return d.count(ctx)
 }
 
+// rowMoves compares rows without the columns that say their split.
 func rowMoves(ctx context.Context, a, b schemeSide) ([]split.RowMove, error) {
-	before, beforeIn, err := a.rows()
+	before, err := a.rows()
 	if err != nil {
 		return nil, err
 	}
-	after, afterIn, err := b.rows()
+	after, err := b.rows()
 	if err != nil {
 		return nil, err
 	}
-	return split.RowMoves(ctx, before, after, beforeIn, afterIn)
+	read := rowsWithout(before.Column, after.Column)
+	return split.RowMoves(ctx, before, after, split.Input{Files: a.rowFiles(), Rows: read}, split.Input{Files: b.rowFiles(), Rows: read})
 }
 
-// rows is the scheme and what it reads; where it has no rows, one that reads
-// no files.
-func (s schemeSide) rows() (split.Scheme, split.Input, error) {
+// rows is the scheme; where it has no rows, one that finds no table.
+func (s schemeSide) rows() (split.Scheme, error) {
 	if !s.ofRows() {
-		none, err := split.ParseRule("none", `{"column":"none","table":["none"]}`)
-		if err != nil {
-			return none, split.Input{}, fmt.Errorf("a scheme without rows: %w", err)
-		}
-		return none, split.Input{Files: samples{Repo: s.files.Repo}, Rows: splitRows}, nil
+		return split.ParseRule("none", `{"column":"none","table":["none"]}`)
 	}
-	scheme, err := split.ParseRule(s.split.Scheme, s.split.Rule)
-	return scheme, split.Input{Files: s.files, Rows: splitRows}, err
+	return split.ParseRule(s.split.Scheme, s.split.Rule)
+}
+
+func (s schemeSide) rowFiles() samples {
+	if !s.ofRows() {
+		return samples{Repo: s.files.Repo}
+	}
+	return s.files
 }
