@@ -93,31 +93,41 @@ func (r *Repo) checkWorking(ctx context.Context) (res CheckResult, err error) {
 	if rules.Splits == nil && rules.Checks == nil {
 		return res, &NoRulesError{}
 	}
-	s, err := r.begin(ctx)
-	if err != nil {
-		return res, err
-	}
-	defer func() { err = firstError(err, s.end()) }()
-	if err := s.refuseUnfinished(ctx, "check"); err != nil {
-		return res, err
-	}
-	c := &committing{session: s, rules: rules, opt: CommitOptions{SkipUnreadable: true, AllowMoving: true}}
-	res.Consistency, res.tree, err = c.look(ctx)
+	err = r.onWorking(ctx, "check", rules, func(c *committing, commit *objects.Commit) (err error) {
+		res.tree = commit.Tree
+		res.Consistency, err = c.examine(ctx, commit, rules)
+		return err
+	})
 	res.setWaivers()
 	return res, err
 }
 
-// look reads the working tree into a tree, and holds it to the rules.
-func (c *committing) look(ctx context.Context) (*Consistency, objects.ID, error) {
+// onWorking reads the working tree as a commit does, and calls do with what
+// the commit would be so far: its tree and its parents. What was read is kept.
+func (r *Repo) onWorking(ctx context.Context, verb string, rules Rules, do func(c *committing, commit *objects.Commit) error) (err error) {
+	s, err := r.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = firstError(err, s.end()) }()
+	if err := s.refuseUnfinished(ctx, verb); err != nil {
+		return err
+	}
+	c := &committing{session: s, rules: rules, opt: CommitOptions{SkipUnreadable: true, AllowMoving: true}}
+	return c.look(ctx, do)
+}
+
+// look reads the working tree into a tree.
+func (c *committing) look(ctx context.Context, do func(c *committing, commit *objects.Commit) error) error {
 	snap, err := c.openSnapshot(ctx, snapshotOptions{Rules: c.rules, SkipUnreadable: true, AllowMoving: true})
 	if err != nil {
-		return nil, objects.ID{}, err
+		return err
 	}
 	c.snap = snap
 	defer snap.close()
 	if !c.head.Commit.IsZero() {
 		if err := snap.scan(ctx); err != nil {
-			return nil, objects.ID{}, err
+			return err
 		}
 	}
 	choice := kindChoice{Kind: objects.Incremental, Base: c.head.Commit}
@@ -125,19 +135,18 @@ func (c *committing) look(ctx context.Context) (*Consistency, objects.ID, error)
 		choice = kindChoice{Kind: objects.Full}
 	}
 	if err := c.read(ctx, choice); err != nil {
-		return nil, objects.ID{}, err
+		return err
 	}
 	commit := objects.Commit{Tree: snap.tree}
 	if !c.head.Commit.IsZero() {
 		commit.Parents = []objects.ID{c.head.Commit}
 	}
-	res, err := c.examine(ctx, &commit, c.rules)
-	if err != nil {
-		return nil, snap.tree, err
+	if err := do(c, &commit); err != nil {
+		return err
 	}
 	if err := c.store.Sync(ctx); err != nil {
-		return nil, snap.tree, err
+		return err
 	}
 	snap.keep()
-	return res, snap.tree, nil
+	return nil
 }

@@ -247,6 +247,7 @@ func (e *examining) remember(a split.Assigned) {
 	if data, err := json.Marshal(splitFact{a.State, a.Counts}); err == nil {
 		e.facts.Put(factSplit, splitKey(a.Split, e.tree), data)
 	}
+	e.rememberCounts(a.Split, splitCounts{Counts: a.Counts, Samples: a.Samples, Uncovered: a.Found[dataset.RuleCovered]})
 }
 
 func schemeResult(s split.Scheme, a split.Assigned) SchemeResult {

@@ -12,6 +12,7 @@ import (
 	"github.com/mlvc/mlvc/core/dataset/similar"
 	"github.com/mlvc/mlvc/core/dataset/split"
 	"github.com/mlvc/mlvc/core/dataset/table"
+	"github.com/mlvc/mlvc/objects"
 )
 
 // isTable reports whether a file is read as a table where nothing says so. A
@@ -60,14 +61,22 @@ func readRows(ctx context.Context, files dataset.Files, f dataset.File, ignore, 
 
 // splitRows reads tables for package split.
 func splitRows(ctx context.Context, files dataset.Files, f dataset.File, columns []string) iter.Seq2[split.Row, error] {
-	return func(yield func(split.Row, error) bool) {
-		err := readRows(ctx, files, f, nil, columns,
-			func(u dataset.Unread) bool { return yield(split.Row{Unread: &u}, nil) },
-			func(r table.Row) bool {
-				return yield(split.Row{Number: r.Number, Hash: r.Hash, Values: r.Values}, nil)
-			})
-		if err != nil {
-			yield(split.Row{}, err)
+	return rowsWithout()(ctx, files, f, columns)
+}
+
+// rowsWithout reads tables for package split, with hashes in which some columns
+// do not count.
+func rowsWithout(ignore ...string) split.Rows {
+	return func(ctx context.Context, files dataset.Files, f dataset.File, columns []string) iter.Seq2[split.Row, error] {
+		return func(yield func(split.Row, error) bool) {
+			err := readRows(ctx, files, f, ignore, columns,
+				func(u dataset.Unread) bool { return yield(split.Row{Unread: &u}, nil) },
+				func(r table.Row) bool {
+					return yield(split.Row{Number: r.Number, Hash: r.Hash, Values: r.Values}, nil)
+				})
+			if err != nil {
+				yield(split.Row{}, err)
+			}
 		}
 	}
 }
@@ -80,6 +89,9 @@ func checkRows(ctx context.Context, files dataset.Files, f dataset.File, ignore,
 			func(u dataset.Unread) bool { return yield(check.Row{}, &check.UnreadError{Unread: u}) },
 			func(r table.Row) bool {
 				name, err := place(r)
+				if r.Hash == table.NoValues {
+					r.Hash = objects.ID{} // an empty row is like no other
+				}
 				return yield(check.Row{Number: r.Number, Hash: r.Hash, Split: name}, err)
 			})
 		if err != nil {

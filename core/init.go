@@ -159,6 +159,17 @@ func rulesText(track []string) string {
 }
 
 const rulesComment = `
+# Which samples are for training, and which for evaluation ("mlvc help splits"). Every commit
+# is then checked for leaks between them ("mlvc help checks").
+# [splits]
+# train = ["train/**"]
+# test  = ["test/**"]
+# frozen = ["test"]           # the test set may not change
+#
+# [splits.drawn]              # or drawn, so that new samples never move old ones
+# ratios = { train = 80, val = 10, test = 10 }
+# group  = 'patient-(\d+)'    # what never crosses splits
+
 # When "mlvc commit" chooses the kind of a commit itself (the values shown are the defaults):
 # [kinds]
 # max_chain_ratio = 2.0       # full when the chain holds more than this many times the full's bytes

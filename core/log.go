@@ -8,6 +8,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"github.com/mlvc/mlvc/core/dataset/facts"
 	"github.com/mlvc/mlvc/core/gitpair"
 	"github.com/mlvc/mlvc/core/history"
 	"github.com/mlvc/mlvc/core/revision"
@@ -67,6 +68,9 @@ type LogEntry struct {
 	GitCommit string `json:"git_commit,omitempty"`
 	// Models are those that the commit was made with (commit --model).
 	Models []string `json:"models,omitempty"`
+	// Splits are those that the commit has, with their sizes where these are
+	// at hand.
+	Splits []CommitScheme `json:"splits,omitempty"`
 	// Names are the branches, tags and remote branches that stand here, the
 	// models whose data it is, and HEAD before all others.
 	Names []refs.Name `json:"names,omitempty"`
@@ -124,6 +128,7 @@ type logging struct {
 	graph  history.Graph
 	git    *gitpair.History // nil: not asked for
 	before []string         // rows to draw before the next entry
+	facts  *facts.Cache
 }
 
 func (r *Repo) newLog(ctx context.Context, opt LogOptions) (*logging, error) {
@@ -131,7 +136,7 @@ func (r *Repo) newLog(ctx context.Context, opt LogOptions) (*logging, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &logging{repo: r, opt: opt}
+	l := &logging{repo: r, opt: opt, facts: r.openFacts()}
 	if opt.Git {
 		if l.git, err = r.gitHistory(ctx); err != nil {
 			return nil, err
@@ -208,6 +213,7 @@ func (l *logging) each(ctx context.Context, yield func(LogEntry) bool) error {
 			continue
 		}
 		e := l.names.entry(c)
+		e.Splits = l.repo.knownSplits(c.Commit, l.facts)
 		if l.git != nil {
 			e.GitCommit, _ = l.git.FirstNaming(c.ID)
 		}

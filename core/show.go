@@ -78,6 +78,7 @@ func (r *Repo) showCommit(ctx context.Context, id objects.ID) (Shown, error) {
 		return Shown{}, err
 	}
 	e := names.entry(c)
+	e.Splits = r.knownSplits(c.Commit, r.openFacts())
 	shown := Shown{Commit: &e}
 	var parent objects.ID
 	if len(c.Parents) > 0 {

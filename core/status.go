@@ -48,6 +48,9 @@ type Status struct {
 	Skipped    int64         `json:"skipped"`        // special and unreadable paths
 	Outside    int64         `json:"outside"`        // paths outside of the part
 	Clean      bool          `json:"clean"`
+	// SplitRules are the schemes of mlvc.toml that the next commit would record
+	// otherwise than the last one.
+	SplitRules []SchemeChange `json:"split_rules,omitempty"`
 	// Git is how the data stand to git; nil if they are not paired.
 	Git *Standing `json:"git,omitempty"`
 }
@@ -77,6 +80,9 @@ func (r *Repo) Status(ctx context.Context, paths []string, each func(StatusEntry
 		return st, err
 	}
 	if st.Git, err = r.gitStanding(ctx); err != nil {
+		return st, err
+	}
+	if st.SplitRules, err = r.splitRulesOf(ctx, h); err != nil {
 		return st, err
 	}
 	if err := r.checkPaths(ctx, h.Tree, paths); err != nil {
@@ -121,6 +127,18 @@ func (r *Repo) Status(ctx context.Context, paths []string, each func(StatusEntry
 	}
 	st.Clean = ch.Added+ch.Changed+ch.Removed == 0
 	return st, d.save(ctx)
+}
+
+// splitRulesOf compares the working rules of splits with the head's.
+func (r *Repo) splitRulesOf(ctx context.Context, h head) ([]SchemeChange, error) {
+	if h.Commit.IsZero() {
+		return nil, nil
+	}
+	c, err := r.commit(ctx, h.Commit)
+	if err != nil {
+		return nil, err
+	}
+	return r.splitRulesChanged(c.Splits)
 }
 
 // partStatus is the status of a part before anything is counted; nil where

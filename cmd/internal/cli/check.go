@@ -133,6 +133,26 @@ func printSplits(t *text, schemes []core.SchemeResult) {
 	}
 }
 
+// commitSchemeText says what the splits of a commit hold, or which there are.
+func commitSchemeText(s core.CommitScheme) string {
+	var parts []string
+	for _, one := range s.Splits {
+		switch {
+		case !s.Counted:
+			parts = append(parts, one.Name)
+		case s.Rows:
+			parts = append(parts, one.Name+" "+decimal(one.Rows))
+		default:
+			parts = append(parts, one.Name+" "+decimal(one.Files))
+		}
+	}
+	text := s.Scheme + ": " + strings.Join(parts, ", ")
+	if s.Rows {
+		text += " (rows)"
+	}
+	return text
+}
+
 // parseWaive reads --waive and --reason.
 func parseWaive(rules []string, reason string) ([]core.Waive, error) {
 	reason = strings.TrimSpace(reason)

@@ -123,6 +123,12 @@ func explainRefusal(err error) (failure, bool) {
 	if e, ok := errors.AsType[*core.NoRulesError](err); ok {
 		return failure{Code: "no_rules", Hint: `"mlvc help splits" says how they are declared`, Exit: ExitNotFound, Message: e.Error()}, true
 	}
+	if _, ok := errors.AsType[*core.NoSplitRulesError](err); ok {
+		return failure{Code: "no_rules", Hint: `declare some: "mlvc split assign --ratios train=80,val=10,test=10", or as "mlvc help splits" shows`, Exit: ExitNotFound}, true
+	}
+	if e, ok := errors.AsType[*core.CannotEditError](err); ok {
+		return failure{Code: "cannot_edit", Paths: strings.Split(strings.TrimSpace(e.Text), "\n"), Exit: ExitRefused, Message: e.Error() + "; this is what it should say:", Hint: "write it into mlvc.toml by hand"}, true
+	}
 	if e, ok := errors.AsType[*core.UnfinishedError](err); ok {
 		return failure{
 			Code: "unfinished", Exit: ExitRefused,

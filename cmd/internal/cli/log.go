@@ -107,6 +107,11 @@ func printLogEntry(t *text, e core.LogEntry, flags *logFlags) {
 		t.line("%s  %s", graphPart(e.Graph.Rest), gitText(e))
 	}
 	if !flags.oneline {
+		for _, s := range e.Splits {
+			if s.Counted {
+				t.line("%s  splits %s", graphPart(e.Graph.Rest), commitSchemeText(s))
+			}
+		}
 		t.line("%s  %s, %s", graphPart(e.Graph.Rest), e.Kind, changesText(e.Delta))
 		t.line("%s  %s", graphPart(e.Graph.Rest), t.paint(dim, e.Author.Name+", "+moment(e.Time)+"; "+plural(e.Files, "file")+", "+size(e.Bytes)))
 	}

@@ -53,7 +53,7 @@ func (a *app) root() *cobra.Command {
 	root.AddGroup(groups...)
 	root.AddCommand(
 		a.initCommand(), a.importCommand(), a.cloneCommand(), a.configCommand(),
-		a.statusCommand(), a.commitCommand(), a.checkCommand(),
+		a.statusCommand(), a.commitCommand(), a.checkCommand(), a.splitCommand(),
 		a.diffCommand(), a.logCommand(), a.showCommand(), a.lsCommand(), a.catCommand(), a.duCommand(), a.hashCommand(),
 		a.checkoutCommand(), a.switchCommand(), a.restoreCommand(), a.branchCommand(), a.tagCommand(),
 		a.mergeCommand(), a.undoCommand(), a.opCommand(),

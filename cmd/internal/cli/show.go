@@ -106,6 +106,9 @@ func printCommitHead(t *text, e core.LogEntry) {
 	for _, key := range slices.Sorted(maps.Keys(e.Meta)) {
 		row("meta", key+"="+e.Meta[key])
 	}
+	for _, s := range e.Splits {
+		row("splits", commitSchemeText(s))
+	}
 	for _, m := range e.Models {
 		row("model", quoted(m))
 	}

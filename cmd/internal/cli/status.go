@@ -65,6 +65,9 @@ func (a *app) status(cmd *cobra.Command, r *core.Repo, paths []string, all bool)
 	return a.out.answer(st, func(t *text) {
 		a.printWhere(t, st)
 		printGit(t, st.Git)
+		if len(st.SplitRules) > 0 {
+			t.line(`Splits: mlvc.toml has %s ("mlvc split assign" shows the outcome).`, schemeChangesText(st.SplitRules))
+		}
 		g.print(t, func(p string) string { return quoted(a.shown(r, p)) })
 		printSum(t, st, len(paths) > 0)
 	})

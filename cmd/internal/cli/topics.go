@@ -12,6 +12,8 @@ func (a *app) topics() []*cobra.Command {
 	return []*cobra.Command{
 		topic("revisions", "How to name a commit, and a path in it", revisionsText),
 		topic("kinds", "Full, incremental and differential commits", kindsText),
+		topic("splits", "How samples are divided for training and evaluation", splitsText),
+		topic("checks", "What every commit is checked for, and how a finding may stand", checksText),
 		json,
 		topic("exit", "What the exit statuses mean", "What the exit statuses mean:\n\n"+exitText("  ", nil)),
 	}

@@ -220,3 +220,6 @@ func (s Scheme) Reads(path string) bool { return s.reads(path) }
 // GroupOf returns the group of the file at a path, where the path alone tells
 // it; empty: a group by itself.
 func (s Scheme) GroupOf(path string) string { return placer{s, nil}.group(path, nil) }
+
+// IsTable reports whether the file at a path is one of the scheme's tables.
+func (s Scheme) IsTable(path string) bool { return s.match.table.match(path) }

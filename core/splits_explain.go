@@ -1,0 +1,159 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mlvc/mlvc/core/dataset/split"
+)
+
+// ExplainSplit says why a sample is where it is in the splits of a commit
+// (empty: HEAD): of one scheme, or of all.
+//
+// The sample is written [SCHEME:]PATH[:ROW]; clean makes of a path as it is
+// written one relative to the root. What is the name of a file is read as that
+// alone. It fails with a *NotInTreeError, or a *NoSplitError where there are no
+// splits at all.
+func (r *Repo) ExplainSplit(ctx context.Context, rev, sample string, clean func(string) (string, error)) ([]split.Explanation, error) {
+	at, err := r.splitsOf(ctx, rev)
+	if err != nil {
+		return nil, err
+	}
+	if len(at.Splits) == 0 {
+		return nil, &NoSplitError{Commit: at.id, Split: "at all"}
+	}
+	s, err := at.sample(ctx, sample, clean)
+	if err != nil {
+		return nil, err
+	}
+	var all []split.Explanation
+	for _, one := range at.Splits {
+		if s.scheme != "" && one.Scheme != s.scheme {
+			continue
+		}
+		_, scheme, err := at.named(one.Scheme)
+		if err != nil {
+			return nil, err
+		}
+		if s.row > 0 && !scheme.OfRows() && s.scheme == "" && len(at.Splits) > 1 {
+			continue // a row is of interest to schemes of rows
+		}
+		e, err := split.Explain(ctx, r.store, scheme, one.Table, at.input(), s.path, s.row)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, e)
+	}
+	return all, nil
+}
+
+// samplePlace is a sample as it is written.
+type samplePlace struct {
+	scheme string // empty: of all
+	path   string
+	row    int64 // 0: the file
+}
+
+// sample reads [SCHEME:]PATH[:ROW]: of all readings the first whose path is
+// there.
+func (p *splitting) sample(ctx context.Context, text string, clean func(string) (string, error)) (samplePlace, error) {
+	var failed error
+	for _, s := range sampleReadings(text, schemeNames(p.Splits)) {
+		path, err := clean(s.path)
+		if err != nil {
+			failed = firstError(failed, err)
+			continue
+		}
+		f, err := p.files.Lookup(ctx, path)
+		if err != nil {
+			return samplePlace{}, err
+		}
+		if s.path = path; f != nil {
+			return s, nil
+		}
+		failed = firstError(failed, &NotInTreeError{Rev: p.id.Short(), Path: path})
+	}
+	return samplePlace{}, failed
+}
+
+// sampleReadings are the ways to read it, the whole as a path first.
+func sampleReadings(text string, schemes []string) []samplePlace {
+	list := []samplePlace{{path: text}}
+	if scheme, rest, ok := strings.Cut(text, ":"); ok && slices.Contains(schemes, scheme) {
+		list = append(list, samplePlace{scheme: scheme, path: rest})
+	}
+	for _, s := range slices.Clone(list) {
+		at := strings.LastIndexByte(s.path, ':')
+		if at < 0 {
+			continue
+		}
+		if row, err := strconv.ParseInt(s.path[at+1:], 10, 64); err == nil && row > 0 {
+			list = append(list, samplePlace{s.scheme, s.path[:at], row})
+		}
+	}
+	return list
+}
+
+// splitNamed finds a split by [SCHEME:]NAME: without a scheme that of the
+// default one, or of the only one that has such a split. It fails with a
+// *NoSchemeError or a *NoSplitError.
+func (p *splitting) splitNamed(text string) (scheme, name string, err error) {
+	if len(p.Splits) == 0 {
+		return "", "", &NoSplitError{Commit: p.id, Split: text}
+	}
+	if scheme, name, ok := strings.Cut(text, ":"); ok {
+		if _, _, err := p.named(scheme); err != nil {
+			return "", "", err
+		}
+		if !p.has(scheme, name) {
+			return "", "", p.noSplit(scheme + "/" + name)
+		}
+		return scheme, name, nil
+	}
+	var having []string
+	for _, s := range p.Splits {
+		if p.has(s.Scheme, text) {
+			having = append(having, s.Scheme)
+		}
+	}
+	switch {
+	case slices.Contains(having, split.Default):
+		return split.Default, text, nil
+	case len(having) == 1:
+		return having[0], text, nil
+	case len(having) > 1:
+		return "", "", &UsageError{
+			What: fmt.Sprintf("the schemes %s have a split %s each", strings.Join(having, ", "), text),
+			Hint: "write SCHEME:" + text,
+		}
+	}
+	return "", "", p.noSplit(text)
+}
+
+func (p *splitting) has(scheme, name string) bool {
+	s := splitOf(p.Splits, scheme)
+	_, ok := s.Fingerprints[name]
+	return ok
+}
+
+func (p *splitting) noSplit(name string) error {
+	e := &NoSplitError{Commit: p.id, Split: name}
+	for _, s := range p.Splits {
+		for split := range s.Fingerprints {
+			e.Known = append(e.Known, schemeAndSplit(s.Scheme, split))
+		}
+	}
+	slices.Sort(e.Known)
+	return e
+}
+
+// schemeAndSplit is how a split is written: without the default scheme.
+func schemeAndSplit(scheme, name string) string {
+	if scheme == split.Default {
+		return name
+	}
+	return scheme + ":" + name
+}
