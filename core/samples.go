@@ -3,6 +3,7 @@ package core
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"sync"
@@ -54,10 +55,19 @@ func (s samples) Lookup(ctx context.Context, path string) (*dataset.File, error)
 // Open opens the content of a file. Nothing is brought from a remote for it.
 func (s samples) Open(ctx context.Context, f dataset.File) (dataset.Content, error) {
 	c := &sampleContent{ctx: ctx, store: s.store, entry: f.Entry}
-	if f.Size <= objects.SingleChunk {
+	part, err := s.Part()
+	if err != nil {
+		return nil, err
+	}
+	if f.Size <= objects.SingleChunk || part.Promised {
 		// Fails here, where the caller can name the file, and not in the middle.
-		_, err := c.span(0)
-		return c, err
+		_, err = c.span(0)
+	}
+	if part.Promised && errors.Is(err, objects.ErrNotFound) {
+		err = &dataset.AbsentError{Path: f.Path}
+	}
+	if err != nil {
+		return nil, err
 	}
 	return c, nil
 }
