@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -32,6 +31,9 @@ import (
 type Consistency struct {
 	Schemes []SchemeResult  `json:"schemes"`
 	Report  *dataset.Report `json:"report"`
+	// Hashed is how many images and texts were read to be compared: those whose
+	// hashes were not kept from before.
+	Hashed int64 `json:"hashed,omitempty"`
 
 	splits  []objects.Split
 	waivers []objects.Waiver
@@ -153,12 +155,7 @@ func (e *examining) scheme(ctx context.Context, s split.Scheme, in *check.Input)
 	}
 	e.res.splits = append(e.res.splits, assigned.Split)
 	e.res.Schemes = append(e.res.Schemes, schemeResult(s, assigned))
-	for _, f := range assigned.Findings {
-		// What is in several splits, or in none, the checks find themselves.
-		if f.Rule == dataset.RuleReadable || s.OfRows() {
-			in.Given = append(in.Given, f)
-		}
-	}
+	in.Given = append(in.Given, given(s, assigned.Findings)...)
 	in.Unread = append(in.Unread, assigned.Unread...)
 	cs := check.Scheme{
 		Name: s.Name, Rule: e.ruleOf(assigned.Rule, e.schemes), Frozen: s.Frozen, Sealed: s.Sealed,
@@ -197,6 +194,25 @@ func (e *examining) ruleOf(rule string, schemes []split.Scheme) string {
 	return strings.Join(rules, "\n")
 }
 
+// given are the findings of an assignment that the checks do not make
+// themselves. Of files they do, and know which are labels.
+func given(s split.Scheme, findings []dataset.Finding) []dataset.Finding {
+	var list []dataset.Finding
+	for _, f := range findings {
+		if !s.OfRows() && f.Rule != dataset.RuleReadable {
+			continue
+		}
+		at := f.Samples[0]
+		where := at.Path
+		if at.Row > 0 {
+			where += fmt.Sprintf(" row %d", at.Row)
+		}
+		f.Message = where + ": " + f.Message
+		list = append(list, f)
+	}
+	return list
+}
+
 // assign applies a scheme to the tree.
 func (e *examining) assign(ctx context.Context, s split.Scheme) (split.Assigned, error) {
 	in := split.Input{Files: e.files, Rows: splitRows, Redraw: slices.Contains(e.redraw, s.Name)}
@@ -222,32 +238,6 @@ func splitOf(splits []objects.Split, scheme string) *objects.Split {
 		}
 	}
 	return nil
-}
-
-// The kind of facts that splits of trees are.
-const factSplit = "split-v1"
-
-// splitFact is what is kept of a scheme that was applied.
-type splitFact struct {
-	State  []byte                 `json:"state"`
-	Counts map[string]split.Count `json:"counts"`
-}
-
-// splitKey tells a scheme that was applied to a tree from all others.
-func splitKey(s objects.Split, tree objects.ID) objects.ID {
-	return objects.Derive("mlvc 2026-11-26 split fact v1", []byte(s.Scheme), []byte{0}, s.Table[:], tree[:], []byte(s.Rule))
-}
-
-func (e *examining) recall(s objects.Split, tree objects.ID) (fact splitFact, ok bool) {
-	data, ok := e.facts.Get(factSplit, splitKey(s, tree))
-	return fact, ok && json.Unmarshal(data, &fact) == nil
-}
-
-func (e *examining) remember(a split.Assigned) {
-	if data, err := json.Marshal(splitFact{a.State, a.Counts}); err == nil {
-		e.facts.Put(factSplit, splitKey(a.Split, e.tree), data)
-	}
-	e.rememberCounts(a.Split, splitCounts{Counts: a.Counts, Samples: a.Samples, Uncovered: a.Found[dataset.RuleCovered]})
 }
 
 func schemeResult(s split.Scheme, a split.Assigned) SchemeResult {

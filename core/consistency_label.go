@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"path"
 	"strings"
 
@@ -16,18 +17,27 @@ func (e *examining) label(ctx context.Context, in *check.Input) error {
 	if e.config.Level(dataset.RuleLabels) == dataset.Off && e.config.Labels.Format == "" {
 		return nil
 	}
-	format, err := e.labelFormat(ctx)
-	if err != nil || format == label.None {
-		return err
+	l, err := e.readLabels(ctx)
+	if a, absent := errors.AsType[*dataset.AbsentError](err); absent {
+		in.Unread = append(in.Unread, dataset.Unread{Path: a.Path, Why: whyAbsent})
+		return nil
 	}
-	l, err := label.Read(ctx, e.files, e.facts, format)
-	if err != nil {
+	if err != nil || l == nil {
 		return err
 	}
 	in.Labels = &check.Labels{
 		IsLabel: l.IsLabel, Findings: l.Findings(), Unread: l.Unread(), Samples: l.Images(),
 	}
 	return nil
+}
+
+// readLabels reads the labels; nil: there are none of a format that is known.
+func (e *examining) readLabels(ctx context.Context) (*label.Labels, error) {
+	format, err := e.labelFormat(ctx)
+	if err != nil || format == label.None {
+		return nil, err
+	}
+	return label.Read(ctx, e.files, e.facts, format)
 }
 
 // The kind of facts that the formats of the labels of trees are.

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"path"
 	"strings"
@@ -56,7 +57,10 @@ func readRows(ctx context.Context, files dataset.Files, f dataset.File, ignore, 
 		unread(dataset.Unread{Path: f.Path, Place: place.Place, Why: place.Why})
 		return nil
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Path, err)
+	}
+	return nil
 }
 
 // splitRows reads tables for package split.
@@ -94,11 +98,18 @@ func checkRows(ctx context.Context, files dataset.Files, f dataset.File, ignore,
 				}
 				return yield(check.Row{Number: r.Number, Hash: r.Hash, Split: name}, err)
 			})
+		if _, absent := errors.AsType[*dataset.AbsentError](err); absent {
+			err = &check.UnreadError{Unread: dataset.Unread{Path: f.Path, Why: whyAbsent}}
+		}
 		if err != nil {
 			yield(check.Row{}, err)
 		}
 	}
 }
+
+// whyAbsent is why a file of which only the name is here cannot be read. A
+// table that says which split is what cannot be done without is an error.
+const whyAbsent = "its content is not here"
 
 // tableRows reads the rows of a table file whose rows are no samples of a
 // scheme.
@@ -136,7 +147,9 @@ func (e *examining) near(ctx context.Context, files iter.Seq2[check.NearFile, er
 			yield(check.NearPair{}, err)
 			return
 		}
+		e.res.Hashed += int64(hashed.Read)
 		for _, u := range hashed.Unread {
+			u.Why = strings.TrimPrefix(u.Why, u.Path+": ")
 			unread(u)
 		}
 		items := hashed.Items

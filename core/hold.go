@@ -37,6 +37,29 @@ func (s *session) hold(ctx context.Context, c *objects.Commit, rules Rules, wish
 	return res, nil
 }
 
+// note notes in a commit that history already made what its own mlvc.toml says
+// of splits. Nothing that is found refuses it; rules that cannot be followed
+// are warned of.
+func (s *session) note(ctx context.Context, c *objects.Commit) (*Consistency, error) {
+	rules, err := s.rulesOf(ctx, c.Tree)
+	if err == nil && rules.Splits == nil && rules.Checks == nil {
+		return nil, nil
+	}
+	var res *Consistency
+	if err == nil {
+		res, err = s.examine(ctx, c, rules)
+	}
+	if bad, ok := errors.AsType[*RulesError](err); ok {
+		s.env.Events.Warn(Warning{Code: "rules", Message: "splits are not recorded: " + bad.Error()})
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.Splits, c.Waivers = res.splits, res.waivers
+	return res, nil
+}
+
 // examine holds a commit that is about to be made to the rules, and says what
 // was found.
 func (s *session) examine(ctx context.Context, c *objects.Commit, rules Rules) (*Consistency, error) {

@@ -3,6 +3,7 @@ package core
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"sync"
@@ -54,12 +55,17 @@ func (s samples) Lookup(ctx context.Context, path string) (*dataset.File, error)
 // Open opens the content of a file. Nothing is brought from a remote for it.
 func (s samples) Open(ctx context.Context, f dataset.File) (dataset.Content, error) {
 	c := &sampleContent{ctx: ctx, store: s.store, entry: f.Entry}
-	if f.Size <= objects.SingleChunk {
-		// Fails here, where the caller can name the file, and not in the middle.
-		_, err := c.span(0)
-		return c, err
+	// Fails here, where the caller can name the file, and not in the middle.
+	_, err := c.span(0)
+	if err == nil {
+		return c, nil
 	}
-	return c, nil
+	if errors.Is(err, objects.ErrNotFound) {
+		if part, perr := s.readPart(); perr == nil && part.Promised {
+			err = &dataset.AbsentError{Path: f.Path}
+		}
+	}
+	return nil, err
 }
 
 // The bytes of a large content are held in spans of this size, and so many of

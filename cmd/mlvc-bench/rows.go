@@ -171,6 +171,16 @@ var rows = []row{
 		checks: []check{{seconds, "", nil}},
 	},
 	{
+		name: "check-same", set: "splits", work: "commit of nothing with splits and checks, {many} files",
+		ref: "the same without", mlvc: checkedSame, refer: without(emptyCommit),
+		checks: []check{{seconds, "at most 1.2 ×", times(1.2)}, {memory, "at most 300 MiB", fixed(300 << 20)}},
+	},
+	{
+		name: "check-one", set: "splits", work: "commit with splits and checks, one of {many} files changed",
+		ref: "the same without", mlvc: checkedOne, refer: without(oneOfMany),
+		checks: []check{{seconds, "at most 1.2 ×", times(1.2)}, {memory, "at most 300 MiB", fixed(300 << 20)}},
+	},
+	{
 		name: "csv", set: "csv", work: "commit, one row inserted at the front of a CSV of {size}",
 		mlvc:   csvFront,
 		checks: []check{{stored, "at most 512 KiB", fixed(512 << 10)}},

@@ -68,6 +68,9 @@ func newSets(dir string, z sizes) map[string]*set {
 		{name: "many", files: z.Many, bytes: int64(z.Many) * 2 * block, make: func(ctx context.Context, data string) error {
 			return makeFiles(ctx, data, z.Many, 100)
 		}},
+		{name: "splits", files: z.Many, bytes: int64(z.Many) * 2 * block, make: func(ctx context.Context, data string) error {
+			return makeFiles(ctx, data, z.Many, 100)
+		}},
 		{name: "csv", files: 1, bytes: z.Size, make: func(_ context.Context, data string) error {
 			return makeCSV(filepath.Join(data, "table.csv"), z.Size)
 		}},

@@ -26,7 +26,8 @@ type Files interface {
 	// Lookup finds one regular file, the rules included; nil: there is none.
 	Lookup(ctx context.Context, path string) (*File, error)
 	// Open opens the content of a file. Every byte that it hands out was
-	// checked against the file's IDs.
+	// checked against the file's IDs. Where contents may be left elsewhere, it
+	// fails with an *AbsentError.
 	Open(ctx context.Context, f File) (Content, error)
 }
 
@@ -37,6 +38,11 @@ type Content interface {
 	io.Closer
 	Size() int64
 }
+
+// AbsentError is of Files.Open: the file is known, and its content is not here.
+type AbsentError struct{ Path string }
+
+func (e *AbsentError) Error() string { return e.Path + ": its content is not here" }
 
 // Facts keep what was derived from a content, such as a perceptual hash, so
 // that it is derived once. A kind's name has its version in it ("dhash64-v1").

@@ -125,7 +125,7 @@ func (c *collector) unread(list ...dataset.Unread) {
 // report puts everything in order: rules as they were checked, findings by
 // level, rule, scheme and first sample.
 func (c *collector) report() *dataset.Report {
-	r := &dataset.Report{Rules: c.counted(), Unread: c.unreads}
+	r := &dataset.Report{Rules: c.counted(), Findings: []dataset.Finding{}, Unread: c.unreads}
 	for _, t := range c.rules {
 		r.Findings = append(r.Findings, t.kept...)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	_ "image/gif"  // its size is read
@@ -203,6 +204,9 @@ func (r *reader) parseOne(ctx context.Context, kind string, f dataset.File, pars
 		return o, nil
 	}
 	data, err := r.whole(ctx, f)
+	if _, absent := errors.AsType[*dataset.AbsentError](err); absent {
+		return one{Broken: problem{Why: "its content is not here", Count: 1}}, nil
+	}
 	if err != nil {
 		return one{}, err
 	}

@@ -44,7 +44,7 @@ const (
 	factKind  = "kind-v1" // of a file whose name does not tell
 	factImage = "image-v1"
 	factTurns = "image-turns-v1"
-	factText  = "text-v1"
+	factText  = "text-v2"
 )
 
 // Hash hashes the images and texts among files. What cannot be read or decoded

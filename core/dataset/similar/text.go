@@ -22,9 +22,10 @@ const MaxText = 64 << 20
 // permutations is how many smallest hashes a signature keeps.
 const permutations = 128
 
-// Signature is a MinHash: the share of places at which two are equal is about
-// the Jaccard similarity of the sets that they stand for. Of each smallest
-// hash it keeps 8 bits; what is equal by chance is taken off.
+// Signature is a MinHash, as a sketch makes it: the share of places at which
+// two are equal is about the Jaccard similarity of the sets that they stand
+// for. Of each smallest hash it keeps 8 bits; what is equal by chance is taken
+// off.
 type Signature [permutations]uint8
 
 // Text is what a text says: the sets of its shingles. One has the words or the
@@ -99,48 +100,6 @@ func (s *Signature) equal(o *Signature) (n int) {
 	}
 	return n
 }
-
-// minhash gathers the smallest hashes of a set.
-type minhash struct{ least [permutations]uint32 }
-
-func newMinhash() *minhash {
-	m := new(minhash)
-	for i := range m.least {
-		m.least[i] = ^uint32(0)
-	}
-	return m
-}
-
-// add adds a member by its hash. Each permutation is a multiplication by an odd
-// number and an addition, of which the upper half is used.
-func (m *minhash) add(hash uint64) {
-	for i := range m.least {
-		v := uint32((hash*factors[i] + terms[i]) >> 32)
-		m.least[i] = min(m.least[i], v)
-	}
-}
-
-// signature keeps 8 bits of each smallest hash: mixed, since its upper ones
-// are nearly always zero.
-func (m *minhash) signature() (s Signature) {
-	for i, v := range m.least {
-		s[i] = uint8(mix(uint64(v)) >> 56)
-	}
-	return s
-}
-
-// factors and terms are the permutations, the same for ever: signatures are
-// kept.
-var factors, terms = func() (f, t [permutations]uint64) {
-	state := uint64(0x6d6c7663) // "mlvc"
-	for i := range f {
-		state = mix(state + 1)
-		f[i] = state | 1
-		state = mix(state + 1)
-		t[i] = state
-	}
-	return f, t
-}()
 
 // mix is the finalizer of SplitMix64: every bit of x changes half of the bits
 // that it returns.

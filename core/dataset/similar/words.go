@@ -8,7 +8,7 @@ type words struct {
 	inside   bool            // there is such a word
 	count    int             // the words that have ended
 	last     [shingle]uint64 // the hashes of the last ones
-	shingles *minhash
+	shingles *sketch
 
 	// The beginning of the text, as long as it may be a short one: its words,
 	// with a space between them.
@@ -16,7 +16,7 @@ type words struct {
 	full  bool // it was more than is kept
 }
 
-func newWords() *words { return &words{shingles: newMinhash()} }
+func newWords() *words { return &words{shingles: newSketch()} }
 
 // maxStart bounds what is kept of a short text, whose words may be of any
 // length.
@@ -94,8 +94,8 @@ func (w *words) text() Text {
 }
 
 // grams are the shingles of characters.
-func grams(text []rune) *minhash {
-	m := newMinhash()
+func grams(text []rune) *sketch {
+	m := newSketch()
 	for i := 0; i+charGram <= len(text); i++ {
 		var hash uint64
 		for _, r := range text[i : i+charGram] {
