@@ -71,6 +71,8 @@ type LogEntry struct {
 	// Splits are those that the commit has, with their sizes where these are
 	// at hand.
 	Splits []CommitScheme `json:"splits,omitempty"`
+	// Waivers let findings of the checks stand.
+	Waivers []WaiverInfo `json:"waivers,omitempty"`
 	// Names are the branches, tags and remote branches that stand here, the
 	// models whose data it is, and HEAD before all others.
 	Names []refs.Name `json:"names,omitempty"`
@@ -297,6 +299,7 @@ func (d *decorations) entry(c history.Commit) LogEntry {
 		Author: Person(c.Author), Time: c.Time, Message: c.Message, Meta: c.Meta,
 		Delta: c.Changes(), Held: c.Commit.Delta, Moving: paths(c.Moving),
 		Names: d.names[c.ID], Models: c.Models, Commit: c.Commit, Git: gitRecord(c.Git),
+		Waivers: waiverInfos(c.Waivers),
 	}
 	if e.Parents == nil {
 		e.Parents = []objects.ID{}

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The main job on real data, step by step: 10,000 images and two tables are
 # versioned, changed, compared, restored and verified; then paired with a git
-# repository and shared through a folder, until a colleague has both.
+# repository and shared through a folder, until a colleague has both; then split
+# for training and evaluation, and tied to a model.
 # Usage: testdata/demo.sh MLVC MLVC-BENCH   (`make demo` builds both first)
 set -euo pipefail
 
@@ -149,5 +150,33 @@ rungit switch -q main
 printf '   on main:       %s bags\n' "$(sh train.sh)"
 hashes . | cmp "$sums/v4" -
 run verify --full
+
+say "Train and test: declared beside the data, and checked for leaks at every commit"
+cd "$repo"
+cat >>mlvc.toml <<'TOML'
+
+[splits]
+of    = ["data/images/**"]
+train = ["data/images/test/*/0[0-7]*.png"]
+test  = ["data/images/test/*/0[89]*.png", "data/images/test/*/10000.png"]
+
+[splits.strikes]
+table  = "data/tables/birdstrikes.csv"
+ratios = { train = 80, test = 20 }
+group  = { column = "Airport Name" }
+TOML
+run commit -m "Splits for training and evaluation"
+run split
+leaked=$(find data/images/test/bag -name '0[0-7]*.png' | LC_ALL=C sort | awk 'NR == 1')
+cp "$leaked" data/images/test/bag/09999-copy.png
+printf '   %s is copied into the test set:\n' "$leaked"
+if "$mlvc" commit -m "More test images" 2>&1 | head12; then :; fi
+rm data/images/test/bag/09999-copy.png
+
+say "A model, tied to exactly the data that it saw"
+run model link bags-1 --splits train --metric acc=0.91
+run model of "$leaked"
+if "$mlvc" model check bags-1 HEAD:test --near warn | head12; then :; fi
+run reproduce bags-1 --into "$work/bags-1"
 
 printf '\n%sDone.%s Four versions of %d files are in one repository, each was restored exactly,\nand a colleague has them by the revision of the code.\n' "$bold" "$plain" "$(wc -l <"$sums/v1")"
