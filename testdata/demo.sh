@@ -166,6 +166,7 @@ ratios = { train = 80, test = 20 }
 group  = { column = "Airport Name" }
 TOML
 run commit -m "Splits for training and evaluation"
+rungit commit -q -a -m "Splits"
 run split
 leaked=$(find data/images/test/bag -name '0[0-7]*.png' | LC_ALL=C sort | awk 'NR == 1')
 cp "$leaked" data/images/test/bag/09999-copy.png
