@@ -9,6 +9,7 @@ TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wind
 
 FUZZTIME       ?= 2s
 SWEEPS         := Sweep|Faults|Interrupted|Dies|Killed|Model|Histories|Sparse
+SWEPT          := ./core ./objects/store
 BENCH_DIR      ?= /var/tmp
 BENCH_FLAGS    ?=
 
@@ -44,18 +45,18 @@ lint: ## staticcheck
 imports: ## does every package import only what its row allows?
 	$(GO) test ./cmd/internal/deptest
 
-test-race: ## run every test under the race detector, but for the stories of the program
-	CGO_ENABLED=1 $(TOOL) gotestsum --format standard-quiet -- -race -timeout 20m $$($(GO) list ./... | grep -v /cmd/mlvc$$)
+# The sweeps of faults are for "make sweep", which runs them without it.
+test-race: ## run the tests under the race detector, but for the sweeps and the stories of the program
+	CGO_ENABLED=1 $(TOOL) gotestsum --format standard-quiet -- -race -timeout 20m -skip '$(SWEEPS)' $(SWEPT)
+	CGO_ENABLED=1 $(TOOL) gotestsum --format standard-quiet -- -race -timeout 20m $$($(GO) list ./... | grep -v -e /cmd/mlvc$$ -e /mlvc/core$$ -e /objects/store$$)
 
 # They start the program thousands of times, which the detector makes slow;
 # what it would see there it sees in the packages.
 stories: ## run the stories and the kills of the real program
 	$(GO) test -timeout 20m ./cmd/mlvc
 
-# Under the race detector, which makes them five times as dear, the sweeps of
-# these packages take about a fifth of these.
 sweep: ## the sweeps of faults, one in many or all (MLVC_SWEEP=1)
-	$(GO) test -count=1 -timeout 20m -run '$(SWEEPS)' ./core ./objects/store
+	$(GO) test -count=1 -timeout 20m -run '$(SWEEPS)' $(SWEPT)
 
 fuzz: ## fuzz each decoder for a short while (FUZZTIME=2s)
 	@GO='$(GO)' .ci/fuzz $(FUZZTIME)

@@ -53,12 +53,16 @@ func (r *remembered) Put(kind string, id objects.ID, data []byte) {
 
 // inputs are files by path and content, in pairs.
 func (f *folder) inputs(files ...string) iter.Seq2[Input, error] {
+	var list []Input
+	for i := 0; i < len(files); i += 2 {
+		in := Input{Split: "train"}
+		in.Path = files[i]
+		in.Content, in.Size = objects.Sum(objects.KindChunk, []byte(files[i+1])), int64(len(files[i+1]))
+		f.data[in.Content] = files[i+1]
+		list = append(list, in)
+	}
 	return func(yield func(Input, error) bool) {
-		for i := 0; i < len(files); i += 2 {
-			in := Input{Split: "train"}
-			in.Path = files[i]
-			in.Content, in.Size = objects.Sum(objects.KindChunk, []byte(files[i+1])), int64(len(files[i+1]))
-			f.data[in.Content] = files[i+1]
+		for _, in := range list {
 			if !yield(in, nil) {
 				return
 			}
