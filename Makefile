@@ -7,7 +7,7 @@ TOOL     := $(GO) tool -modfile=.ci/tools/go.mod
 DIRS     := $(wildcard cmd core objects refs remote)
 TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-FUZZTIME       ?= 2s
+FUZZTIME       ?= 1s
 SWEEPS         := Sweep|Faults|Interrupted|Dies|Killed|Model|Histories|Sparse
 SWEPT          := ./core ./objects/store
 BENCH_DIR      ?= /var/tmp
@@ -58,7 +58,7 @@ stories: ## run the stories and the kills of the real program
 sweep: ## the sweeps of faults, one in many or all (MLVC_SWEEP=1)
 	$(GO) test -count=1 -timeout 20m -run '$(SWEEPS)' $(SWEPT)
 
-fuzz: ## fuzz each decoder for a short while (FUZZTIME=2s)
+fuzz: ## fuzz each decoder for a short while (FUZZTIME=1s)
 	@GO='$(GO)' .ci/fuzz $(FUZZTIME)
 
 cross-vet: ## vet for the other systems, which compiles all that builds for them
