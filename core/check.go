@@ -79,9 +79,15 @@ func (res *CheckResult) setWaivers() {
 	if res.Consistency == nil {
 		return
 	}
-	for _, w := range res.waivers {
-		res.Waivers = append(res.Waivers, WaiverInfo{dataset.Rule(w.Rule), w.Reason, w.Findings})
+	res.Waivers = waiverInfos(res.waivers)
+}
+
+func waiverInfos(waivers []objects.Waiver) []WaiverInfo {
+	var list []WaiverInfo
+	for _, w := range waivers {
+		list = append(list, WaiverInfo{dataset.Rule(w.Rule), w.Reason, w.Findings})
 	}
+	return list
 }
 
 // checkWorking does what a commit does, up to where it would be made.

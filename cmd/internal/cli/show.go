@@ -109,6 +109,9 @@ func printCommitHead(t *text, e core.LogEntry) {
 	for _, s := range e.Splits {
 		row("splits", commitSchemeText(s))
 	}
+	for _, w := range e.Waivers {
+		row("waived", waiverText(w))
+	}
 	for _, m := range e.Models {
 		row("model", quoted(m))
 	}
