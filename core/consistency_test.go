@@ -163,6 +163,16 @@ func TestMergeIsHeld(t *testing.T) {
 	if _, err := os.Stat(d.path("test", "leak")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a refused merge wrote files: %v", err)
 	}
+	if _, err := d.merge(core.MergeOptions{Waive: []core.Waive{{Rule: "content", Reason: "a logo"}}}); err != nil {
+		t.Fatal(err)
+	}
+	shown, err := within(d, func(r *core.Repo) (core.Shown, error) { return r.Show(t.Context(), "HEAD") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := shown.Commit.Waivers; len(got) != 1 || got[0].Reason != "a logo" || d.head() == before {
+		t.Errorf("the waiver of a merge: %+v", got)
+	}
 
 	d = parted(t, base, with(files{"train/a": "ours"}), with(files{"train/a": "theirs", "test/c": "c"}))
 	if _, err := d.merge(core.MergeOptions{KeepBoth: true}); err != nil {

@@ -68,11 +68,12 @@ type LogEntry struct {
 	GitCommit string `json:"git_commit,omitempty"`
 	// Models are those that the commit was made with (commit --model).
 	Models []string `json:"models,omitempty"`
+	// Waivers are what lets findings of the checks stand in the commit, its own
+	// and those that it inherited.
+	Waivers []WaiverInfo `json:"waivers,omitempty"`
 	// Splits are those that the commit has, with their sizes where these are
 	// at hand.
 	Splits []CommitScheme `json:"splits,omitempty"`
-	// Waivers let findings of the checks stand.
-	Waivers []WaiverInfo `json:"waivers,omitempty"`
 	// Names are the branches, tags and remote branches that stand here, the
 	// models whose data it is, and HEAD before all others.
 	Names []refs.Name `json:"names,omitempty"`
@@ -297,9 +298,8 @@ func (d *decorations) entry(c history.Commit) LogEntry {
 	e := LogEntry{
 		ID: c.ID, Parents: c.Parents, Kind: c.Kind, Base: c.Base, Tree: c.Tree,
 		Author: Person(c.Author), Time: c.Time, Message: c.Message, Meta: c.Meta,
-		Delta: c.Changes(), Held: c.Commit.Delta, Moving: paths(c.Moving),
+		Delta: c.Changes(), Held: c.Commit.Delta, Moving: paths(c.Moving), Waivers: waiverInfos(c.Waivers),
 		Names: d.names[c.ID], Models: c.Models, Commit: c.Commit, Git: gitRecord(c.Git),
-		Waivers: waiverInfos(c.Waivers),
 	}
 	if e.Parents == nil {
 		e.Parents = []objects.ID{}

@@ -29,6 +29,8 @@ type MergeOptions struct {
 	Unrelated   bool
 	Force       bool
 	SkipDamaged bool
+	// Waive lets findings of the checks on the merge commit stand.
+	Waive []Waive
 }
 
 // MergeResult is what a merge did.
@@ -215,7 +217,7 @@ func (m *merging) merge(ctx context.Context, base objects.ID) error {
 
 // record makes the merge commit.
 func (m *merging) record(ctx context.Context, tree objects.ID) (objects.ID, error) {
-	w := mergeRecord{tree: tree, ours: m.head.Commit, theirs: m.theirs, message: m.opt.Message}
+	w := mergeRecord{tree: tree, ours: m.head.Commit, theirs: m.theirs, message: m.opt.Message, waive: m.opt.Waive}
 	if w.message == "" {
 		w.message = "merge " + m.opt.Rev
 	}
@@ -230,6 +232,7 @@ type mergeRecord struct {
 	tree, ours objects.ID
 	theirs     objects.ID // zero: a change of theirs is applied, and ours is the only parent
 	message    string
+	waive      []Waive
 }
 
 // recordMerge makes a merge commit: incremental against its first parent. It is
@@ -269,7 +272,7 @@ func (s *session) recordMerge(ctx context.Context, w mergeRecord) (objects.ID, e
 	if err != nil {
 		return objects.ID{}, err
 	}
-	if _, err := s.hold(ctx, &commit, rules, nil); err != nil {
+	if _, err := s.hold(ctx, &commit, rules, w.waive); err != nil {
 		return objects.ID{}, err
 	}
 	o, err := objects.EncodeCommit(commit)

@@ -55,17 +55,18 @@ func (s ModelSplit) String() string {
 }
 
 // ParseModelSplit reads ROLE=SPLIT, ROLE=SCHEME/SPLIT, or SPLIT alone for one
-// that has the role of its name.
+// that has the role of its name. The scheme may also stand before a colon, as
+// it does wherever splits are chosen.
 func ParseModelSplit(text string) (ModelSplit, error) {
 	role, split, ok := strings.Cut(text, "=")
 	if !ok {
 		split = role
 	}
 	s := ModelSplit{Role: role, Scheme: DefaultScheme, Split: split}
-	if scheme, name, ok := strings.Cut(split, "/"); ok {
-		s.Scheme, s.Split = scheme, name
+	if at := strings.IndexAny(split, "/:"); at >= 0 {
+		s.Scheme, s.Split = split[:at], split[at+1:]
 		if role == split {
-			s.Role = name
+			s.Role = s.Split
 		}
 	}
 	if !s.valid() {

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"iter"
 	"maps"
@@ -78,8 +79,18 @@ func (r *Repo) SoughtIn(ctx context.Context, spec string) (Sought, error) {
 	return Sought{Contents: []objects.ID{e.Entry.Content}}, err
 }
 
+// NoSampleError is for a path that nothing is at: not in HEAD, not on the disk
+// and not in the data of any model. That no model saw it would be true, and
+// would hide a slip of the pen.
+type NoSampleError struct{ Path string }
+
+func (e *NoSampleError) Error() string {
+	return fmt.Sprintf("%q is not in HEAD, not on the disk, and not in the data of any model", e.Path)
+}
+
 // ModelsOf yields what models saw of a sample, model by model. Each node that
-// the trees of models share is read once.
+// the trees of models share is read once. It fails with a *NoSampleError for a
+// path that stands for nothing.
 func (r *Repo) ModelsOf(ctx context.Context, sought Sought) iter.Seq2[ModelSaw, error] {
 	return func(yield func(ModelSaw, error) bool) {
 		if err := r.modelsOf(ctx, sought, func(s ModelSaw) bool { return yield(s, nil) }); err != nil {
@@ -103,6 +114,11 @@ func (r *Repo) modelsOf(ctx context.Context, sought Sought, yield func(ModelSaw)
 			return err
 		}
 	}
+	if len(sought.Contents) == 0 {
+		if err := r.stands(ctx, models, sought.Path); err != nil {
+			return err
+		}
+	}
 	at := slices.Sorted(maps.Keys(paths))
 	for _, m := range models {
 		for _, path := range at {
@@ -116,6 +132,16 @@ func (r *Repo) modelsOf(ctx context.Context, sought Sought, yield func(ModelSaw)
 		}
 	}
 	return nil
+}
+
+// stands fails for a path that is not in the data of any model.
+func (r *Repo) stands(ctx context.Context, models []ModelInfo, path string) error {
+	for _, m := range models {
+		if _, ok, err := r.lookUp(ctx, m.data.Tree, path); ok || err != nil {
+			return err
+		}
+	}
+	return &NoSampleError{Path: path}
 }
 
 // pathsWith adds the paths at which a tree has one of the contents. Nodes that

@@ -87,7 +87,11 @@ func (b binding) checkFilters(rev string, filters []SplitFilter) error {
 	for _, f := range filters {
 		at := slices.IndexFunc(b.splits, func(s objects.Split) bool { return s.Scheme == f.Scheme })
 		if at < 0 {
-			return &UnknownSplitError{Rev: rev, Scheme: f.Scheme, Have: have}
+			e := &UnknownSplitError{Rev: rev, Scheme: f.Scheme, Have: have}
+			if f.Scheme == split.Default && len(f.Only) > 0 {
+				e.Split = f.Only[0] // nobody wrote "default"
+			}
+			return e
 		}
 		for _, name := range f.Only {
 			i := slices.IndexFunc(have, func(n SplitName) bool { return n.Scheme == f.Scheme && n.Split == name })

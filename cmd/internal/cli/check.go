@@ -102,7 +102,7 @@ func printCheck(t *text, res core.CheckResult, all bool) {
 	if all && len(res.Waivers) > 0 {
 		t.line("")
 		for _, w := range res.Waivers {
-			t.line("Waived: %s of the rule %s: %s", plural(int64(len(w.Findings)), "finding"), w.Rule, quoted(w.Reason))
+			t.line("Waived: %s", waiverText(w))
 		}
 	}
 }
@@ -153,9 +153,25 @@ func commitSchemeText(s core.CommitScheme) string {
 	return text
 }
 
-// parseWaive reads --waive and --reason.
-func parseWaive(rules []string, reason string) ([]core.Waive, error) {
-	reason = strings.TrimSpace(reason)
+func waiverText(w core.WaiverInfo) string {
+	return plural(int64(len(w.Findings)), "finding") + " of the rule " + string(w.Rule) + ": " + quoted(w.Reason)
+}
+
+// waiveFlags are --waive and --reason, of the verbs that make commits.
+type waiveFlags struct {
+	rules  []string
+	reason string
+}
+
+func (w *waiveFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&w.rules, "waive", nil, "let what the check `RULE` finds now stand; with --reason, may be repeated")
+	f.StringVar(&w.reason, "reason", "", "why it may stand: `TEXT` that is kept with the commit")
+	cmd.RegisterFlagCompletionFunc("waive", fixed(ruleWords()...)) //nolint:errcheck // the flag is there
+}
+
+func (w *waiveFlags) parse() ([]core.Waive, error) {
+	rules, reason := w.rules, strings.TrimSpace(w.reason)
 	switch {
 	case len(rules) > 0 && reason == "":
 		return nil, usagef(`say why it may stand: --waive RULE --reason "TEXT"`, "--waive needs a --reason, which is kept with the commit")

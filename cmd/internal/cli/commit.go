@@ -19,8 +19,7 @@ type commitFlags struct {
 	kind     string
 	meta     []string
 	accept   []string
-	waive    []string
-	reason   string
+	waive    waiveFlags
 	opt      core.CommitOptions
 }
 
@@ -59,9 +58,7 @@ mlvc commit -m "What run 42 saw" --model run-42`,
 	f.BoolVar(&flags.opt.SkipUnreadable, "skip-unreadable", false, "keep what the last commit has of paths that cannot be read")
 	f.BoolVar(&flags.opt.AllowMoving, "allow-moving", false, "record paths that change all the while, and mark them")
 	f.StringArrayVar(&flags.accept, "accept", nil, "record `PATH` though it is suspected to be damaged")
-	f.StringArrayVar(&flags.waive, "waive", nil, "let what the check `RULE` finds now stand; with --reason, may be repeated")
-	f.StringVar(&flags.reason, "reason", "", "why it may stand: `TEXT` that is kept with the commit")
-	cmd.RegisterFlagCompletionFunc("waive", fixed(ruleWords()...))                               //nolint:errcheck // the flag is there
+	flags.waive.add(cmd)
 	cmd.RegisterFlagCompletionFunc("type", fixed("auto", "full", "incremental", "differential")) //nolint:errcheck // the flag is there
 	cmd.ValidArgsFunction = filesHere
 	return cmd
@@ -79,7 +76,7 @@ func (a *app) commit(cmd *cobra.Command, args []string, flags *commitFlags) erro
 	if opt.Meta, err = parsePairs("--meta", flags.meta); err != nil {
 		return err
 	}
-	if opt.Waive, err = parseWaive(flags.waive, flags.reason); err != nil {
+	if opt.Waive, err = flags.waive.parse(); err != nil {
 		return err
 	}
 	return a.write(cmd.Context(), func(r *core.Repo) error {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mlvc/mlvc/core"
 	"github.com/mlvc/mlvc/core/dataset"
+	"github.com/mlvc/mlvc/core/dataset/report"
 	"github.com/mlvc/mlvc/core/revision"
 	"github.com/mlvc/mlvc/core/worktree"
 	"github.com/mlvc/mlvc/objects"
@@ -408,6 +409,9 @@ func explainName(err error) (failure, bool) {
 	if _, ok := errors.AsType[*core.NotInTreeError](err); ok {
 		return failure{Code: "no_path", Hint: `"mlvc ls -r REV" lists what a commit holds; paths in REV:PATH are relative to the root`, Exit: ExitNotFound}, true
 	}
+	if _, ok := errors.AsType[*core.NoSampleError](err); ok {
+		return failure{Code: "no_path", Hint: `check the path, or name what was deleted by its content or as REV:PATH; "mlvc ls -r REV" lists what a commit holds`, Exit: ExitNotFound}, true
+	}
 	if _, ok := errors.AsType[*core.NoPathError](err); ok {
 		return failure{Code: "no_path", Hint: "check the path; paths are relative to the current folder, or to what -C says", Exit: ExitNotFound}, true
 	}
@@ -502,7 +506,7 @@ func findingLines(r *dataset.Report) []string {
 			continue
 		}
 		if n++; n <= first {
-			lines = append(lines, string(f.Rule)+": "+f.Message)
+			lines = append(lines, string(f.Rule)+": "+report.Printable(f.Message))
 		}
 	}
 	if n > first {

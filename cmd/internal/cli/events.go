@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/mlvc/mlvc/core"
+	"github.com/mlvc/mlvc/core/dataset/report"
 )
 
 // events shows what happens while a verb runs: warnings and waiting on the
@@ -63,7 +64,7 @@ func (e *events) Warn(w core.Warning) {
 		if w.Path != "" {
 			subject = quoted(w.Path) + ": "
 		}
-		t.line("%s %s%s", t.paint(yellow, "warning:"), subject, w.Message)
+		t.line("%s %s%s", t.paint(yellow, "warning:"), subject, report.Printable(w.Message))
 	})
 }
 

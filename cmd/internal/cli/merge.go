@@ -9,6 +9,7 @@ import (
 func (a *app) mergeCommand() *cobra.Command {
 	var opt core.MergeOptions
 	var ours, theirs []string
+	var waivers waiveFlags
 	cmd := a.command(spec{
 		use: "merge REV", short: "Bring what another commit has into this branch", group: groupMove,
 		long: `Bring what REV has into the current branch, and the files with it. Where the branch has nothing
@@ -16,11 +17,13 @@ of its own it moves forward; else both sides are compared with their common ance
 path, and a commit with both as parents is made.
 
 Paths that both sides changed differently are conflicts: they are listed, and nothing at all is
-changed. Then say which side wins, for a file or a folder, or keep both.`,
+changed. Then say which side wins, for a file or a folder, or keep both. A merge is held to the rules
+of its mlvc.toml, as every commit is: each side may be clean, and both together leak.`,
 		example: `
 mlvc merge cleaner
 mlvc merge cleaner --theirs labels/ --ours readme.txt
-mlvc merge cleaner --keep-both        # theirs is written as NAME.theirs.EXT`,
+mlvc merge cleaner --keep-both        # theirs is written as NAME.theirs.EXT
+mlvc merge cleaner --waive content --reason "one logo on both sides"`,
 		args: words(1, 1, "a revision to merge"), exits: moveExits, prints: []shape{{"", core.MergeResult{}}},
 	}, func(cmd *cobra.Command, args []string) error {
 		opt.Rev = args[0]
@@ -29,6 +32,9 @@ mlvc merge cleaner --keep-both        # theirs is written as NAME.theirs.EXT`,
 				return err
 			}
 			if opt.Theirs, err = a.treePaths(r, theirs); err != nil {
+				return err
+			}
+			if opt.Waive, err = waivers.parse(); err != nil {
 				return err
 			}
 			res, err := r.Merge(cmd.Context(), opt)
@@ -53,6 +59,7 @@ mlvc merge cleaner --keep-both        # theirs is written as NAME.theirs.EXT`,
 	f.BoolVar(&opt.Unrelated, "unrelated", false, "merge a history that has no commit in common with this one")
 	f.BoolVarP(&opt.Force, "force", "f", false, "replace and delete also what no commit holds")
 	f.BoolVar(&opt.SkipDamaged, "skip-damaged", false, "leave out, and name, files whose stored content is damaged")
+	waivers.add(cmd)
 	cmd.ValidArgsFunction = a.completeRevision
 	return cmd
 }

@@ -110,7 +110,7 @@ func printCommitHead(t *text, e core.LogEntry) {
 		row("splits", commitSchemeText(s))
 	}
 	for _, w := range e.Waivers {
-		row("waived", plural(int64(len(w.Findings)), "finding")+" of "+string(w.Rule)+": "+w.Reason)
+		row("waived", waiverText(w))
 	}
 	for _, m := range e.Models {
 		row("model", quoted(m))

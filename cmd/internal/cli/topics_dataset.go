@@ -43,6 +43,8 @@ Without path the rows of the tables are the samples:
   ratios   = { train = 90, test = 10 }
   group    = { column = "user" }
 
+Rows are drawn one by one, so that their shares, and those of their classes, are met as by chance.
+
   mlvc split                        what each split holds
   mlvc split assign                 what the next commit would record
   mlvc split explain PATH           why a sample is where it is
@@ -83,8 +85,8 @@ A rule is "error" (what it finds refuses the commit), "warn" or "off":
   covered   warn     a sample in no split: widen the globs, or set it "off"
   readable  warn     a table, list or image that cannot be read, with the place
 
-Files mlvc.toml and .mlvcignore are never samples; labels, annotations and empty files are
-none for content and near.
+Files mlvc.toml and .mlvcignore and symbolic links are never samples; labels,
+annotations and empty files are none for content and near.
 
 What was found and may stand is waived, with a reason that the commit keeps:
 

@@ -96,7 +96,7 @@ func (t *text) table(list []section) {
 	for _, s := range list {
 		mark, _ := t.mark(s)
 		rows = append(rows, []string{
-			mark, string(s.Rule), printable(s.Scheme), string(s.Level), number(s.Samples), none(s.OpenCount()), none(s.Checked.Waived),
+			mark, string(s.Rule), Printable(s.Scheme), string(s.Level), number(s.Samples), none(s.OpenCount()), none(s.Checked.Waived),
 		})
 	}
 	widths := make([]int, len(header))
@@ -151,7 +151,7 @@ func (t *text) section(s section) {
 	mark, role := t.mark(s)
 	title := string(s.Rule)
 	if s.Scheme != "" && s.Scheme != "default" {
-		title += " of " + printable(s.Scheme)
+		title += " of " + Printable(s.Scheme)
 	}
 	t.line("")
 	t.line(t.Style(role, mark+" "+title) + ": " + count(s.OpenCount(), "finding") + t.Style(Faint, " (checked: "+s.About.Holds+")"))
@@ -180,7 +180,7 @@ func (t *text) finding(f dataset.Finding) {
 	if f.Waived != "" {
 		line += " - waived: " + f.Waived
 	}
-	t.line("  " + t.fit(printable(line), 2))
+	t.line("  " + t.fit(Printable(line), 2))
 	if !t.All || len(f.Samples) < 2 {
 		return
 	}
@@ -189,7 +189,7 @@ func (t *text) finding(f dataset.Finding) {
 		if s.Split != "" {
 			line = s.Split + ": " + line
 		}
-		t.line("    " + t.fit(printable(line), 4))
+		t.line("    " + t.fit(Printable(line), 4))
 	}
 }
 
@@ -223,8 +223,9 @@ func (t *text) fit(s string, indent int) string {
 	return string(r[:keep/2]) + dots + string(r[n-(keep-keep/2):])
 }
 
-// printable shows what a terminal would obey.
-func printable(s string) string {
+// Printable shows what a terminal would obey, line ends too, by escapes: a
+// message that names paths stays one line.
+func Printable(s string) string {
 	if !strings.ContainsFunc(s, unprintable) && utf8.ValidString(s) {
 		return s
 	}

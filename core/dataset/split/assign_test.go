@@ -224,7 +224,11 @@ func TestExplain(t *testing.T) {
 	}
 	drawn := scheme(t, map[string]any{"folds": int64(2), "group": `^p\d`, "stratify": "folder"})
 	e = explain(drawn, data{"p1/a": "", "p1/b": "", "p2/c": ""}, "p1/a", 0)
-	if e.Group != "p1" || e.Class != "p1" || len(e.Quotas) != 2 || e.Quotas[0].Quota != 1.5 || !strings.Contains(e.Why[0].What, `"p1"`) {
+	if e.Group != "p1" || e.Class != "p1" || len(e.Quotas) != 2 || e.Quotas[0].Quota != 1.5 || !strings.Contains(e.Why[0].What, `"p1"`) || e.Why[0].Where != "" {
+		t.Errorf("%+v", e)
+	}
+	seeded := scheme(t, map[string]any{"folds": int64(2), "seed": "k"})
+	if e = explain(seeded, data{"a": "", "b": "1"}, "a", 0); e.Why[0].Where != "seed k" {
 		t.Errorf("%+v", e)
 	}
 	ofRows := scheme(t, map[string]any{"table": "a.csv", "column": "split"})

@@ -129,14 +129,22 @@ func (e *Explanation) mentions(ctx context.Context, s Scheme, in Input, l *liste
 	return nil
 }
 
+// seedText is by which seed was drawn; nothing, where none is declared.
+func (s Scheme) seedText() string {
+	if s.Seed == "" {
+		return ""
+	}
+	return "seed " + s.Seed
+}
+
 func (e *Explanation) drawn(s Scheme, at place) {
 	switch {
 	case e.Split == "":
 		e.say("", at.why, "")
 	case at.group != "":
-		e.say(e.Split, fmt.Sprintf("its group %q was drawn, and stays there with all of it", at.group), "seed "+s.Seed)
+		e.say(e.Split, fmt.Sprintf("its group %q was drawn, and stays there with all of it", at.group), s.seedText())
 	default:
-		e.say(e.Split, "it was drawn, a group by itself, and stays", "seed "+s.Seed)
+		e.say(e.Split, "it was drawn, a group by itself, and stays", s.seedText())
 	}
 }
 
@@ -203,8 +211,8 @@ func (e *Explanation) ofRow(s Scheme, f dataset.File, row Row) {
 	case !s.Draws():
 		e.say(e.Split, "the row says so by its "+s.methodColumn(), "")
 	case e.Group != "":
-		e.say(e.Split, fmt.Sprintf("drawn by the hash of its group %q", e.Group), "seed "+s.Seed)
+		e.say(e.Split, fmt.Sprintf("drawn by the hash of its group %q", e.Group), s.seedText())
 	default:
-		e.say(e.Split, "drawn by the hash of the row", "seed "+s.Seed)
+		e.say(e.Split, "drawn by the hash of the row", s.seedText())
 	}
 }
