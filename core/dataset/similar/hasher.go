@@ -42,8 +42,8 @@ type Hashed struct {
 // The kinds of facts. The version is that of the hashes and of their encoding.
 const (
 	factKind  = "kind-v1" // of a file whose name does not tell
-	factImage = "image-v1"
-	factTurns = "image-turns-v1"
+	factImage = "image-v2"
+	factTurns = "image-turns-v2"
 	factText  = "text-v2"
 )
 
