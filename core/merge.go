@@ -26,7 +26,9 @@ type MergeOptions struct {
 	// made has one parent, as that of git's cherry-pick.
 	Base string
 	// Unrelated allows histories that have no commit in common.
-	Unrelated   bool
+	Unrelated bool
+	// Waive lets findings of the checks stand in the merge commit.
+	Waive       []Waive
 	Force       bool
 	SkipDamaged bool
 }
@@ -147,6 +149,12 @@ func (m *merging) resume(ctx context.Context, earlier *Unfinished) error {
 }
 
 func (m *merging) forward(ctx context.Context) error {
+	if len(m.opt.Waive) > 0 {
+		return &UsageError{
+			What: "moving forward makes no commit that a waiver could be kept with",
+			Hint: "leave out --waive, or make a merge commit by --no-ff",
+		}
+	}
 	m.res.FastForward = true
 	return m.advance(ctx, m.theirs)
 }
@@ -215,7 +223,7 @@ func (m *merging) merge(ctx context.Context, base objects.ID) error {
 
 // record makes the merge commit.
 func (m *merging) record(ctx context.Context, tree objects.ID) (objects.ID, error) {
-	w := mergeRecord{tree: tree, ours: m.head.Commit, theirs: m.theirs, message: m.opt.Message}
+	w := mergeRecord{tree: tree, ours: m.head.Commit, theirs: m.theirs, message: m.opt.Message, waive: m.opt.Waive}
 	if w.message == "" {
 		w.message = "merge " + m.opt.Rev
 	}
@@ -230,6 +238,7 @@ type mergeRecord struct {
 	tree, ours objects.ID
 	theirs     objects.ID // zero: a change of theirs is applied, and ours is the only parent
 	message    string
+	waive      []Waive
 }
 
 // recordMerge makes a merge commit: incremental against its first parent. It is
@@ -269,7 +278,7 @@ func (s *session) recordMerge(ctx context.Context, w mergeRecord) (objects.ID, e
 	if err != nil {
 		return objects.ID{}, err
 	}
-	if _, err := s.hold(ctx, &commit, rules, nil); err != nil {
+	if _, err := s.hold(ctx, &commit, rules, w.waive); err != nil {
 		return objects.ID{}, err
 	}
 	o, err := objects.EncodeCommit(commit)

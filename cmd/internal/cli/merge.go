@@ -8,7 +8,8 @@ import (
 
 func (a *app) mergeCommand() *cobra.Command {
 	var opt core.MergeOptions
-	var ours, theirs []string
+	var ours, theirs, waive []string
+	var reason string
 	cmd := a.command(spec{
 		use: "merge REV", short: "Bring what another commit has into this branch", group: groupMove,
 		long: `Bring what REV has into the current branch, and the files with it. Where the branch has nothing
@@ -20,10 +21,14 @@ changed. Then say which side wins, for a file or a folder, or keep both.`,
 		example: `
 mlvc merge cleaner
 mlvc merge cleaner --theirs labels/ --ours readme.txt
-mlvc merge cleaner --keep-both        # theirs is written as NAME.theirs.EXT`,
+mlvc merge cleaner --keep-both        # theirs is written as NAME.theirs.EXT
+mlvc merge cleaner --waive content --reason "a title page in both"`,
 		args: words(1, 1, "a revision to merge"), exits: moveExits, prints: []shape{{"", core.MergeResult{}}},
-	}, func(cmd *cobra.Command, args []string) error {
+	}, func(cmd *cobra.Command, args []string) (err error) {
 		opt.Rev = args[0]
+		if opt.Waive, err = parseWaive(waive, reason); err != nil {
+			return err
+		}
 		return a.write(cmd.Context(), func(r *core.Repo) (err error) {
 			if opt.Ours, err = a.treePaths(r, ours); err != nil {
 				return err
@@ -51,8 +56,11 @@ mlvc merge cleaner --keep-both        # theirs is written as NAME.theirs.EXT`,
 	f.BoolVar(&opt.NoFF, "no-ff", false, "make a merge commit even where moving forward would do")
 	f.StringVar(&opt.Base, "base", "", "bring only what REV has beyond the revision `BASE`, as git's cherry-pick does")
 	f.BoolVar(&opt.Unrelated, "unrelated", false, "merge a history that has no commit in common with this one")
+	f.StringArrayVar(&waive, "waive", nil, "let what the check `RULE` finds in the merge stand; with --reason, may be repeated")
+	f.StringVar(&reason, "reason", "", "why it may stand: `TEXT` that is kept with the merge commit")
 	f.BoolVarP(&opt.Force, "force", "f", false, "replace and delete also what no commit holds")
 	f.BoolVar(&opt.SkipDamaged, "skip-damaged", false, "leave out, and name, files whose stored content is damaged")
+	cmd.RegisterFlagCompletionFunc("waive", fixed(ruleWords()...)) //nolint:errcheck // the flag is there
 	cmd.ValidArgsFunction = a.completeRevision
 	return cmd
 }
