@@ -12,6 +12,7 @@ import (
 	"github.com/mlvc/mlvc/core/dataset"
 	"github.com/mlvc/mlvc/core/dataset/check"
 	"github.com/mlvc/mlvc/core/dataset/facts"
+	"github.com/mlvc/mlvc/core/dataset/similar"
 	"github.com/mlvc/mlvc/core/dataset/split"
 	"github.com/mlvc/mlvc/objects"
 )
@@ -124,7 +125,7 @@ func (e *examining) run(ctx context.Context) (*Consistency, error) {
 	defer e.facts.Close() //nolint:errcheck // facts may be lost
 	in := check.Input{
 		Files: e.files, Getter: e.nodes, Tree: e.tree, Config: e.config, Facts: e.facts,
-		Rows: e.tableRows, IsTable: isTable, Near: e.near, Now: e.env.Now, Workers: e.env.workers(),
+		Rows: e.tableRows, IsTable: isTable, Near: e.near, NearVersion: similar.Version, Now: e.env.Now, Workers: e.env.workers(),
 		Progress: func(_ dataset.Rule, _ string, n int64) {
 			e.env.Events.Progress(Progress{Phase: PhaseCheck, Files: n})
 		},

@@ -133,12 +133,17 @@ func (e *examining) schemeRows(s split.Scheme, files dataset.Files) func(ctx con
 }
 
 // near finds near-duplicates between splits.
-func (e *examining) near(ctx context.Context, files iter.Seq2[check.NearFile, error], limits check.Near, unread func(dataset.Unread)) iter.Seq2[check.NearPair, error] {
+func (e *examining) near(ctx context.Context, files iter.Seq2[check.NearFile, error], limits check.Near, saw func(check.NearSeen)) iter.Seq2[check.NearPair, error] {
 	return func(yield func(check.NearPair, error) bool) {
-		h := similar.Hasher{Files: e.files, Facts: e.facts, Workers: e.env.workers(), Turns: limits.Rotations}
+		h := similar.Hasher{
+			Files: e.files, Facts: e.facts, Workers: e.env.workers(), Turns: limits.Rotations,
+			Saw: func(in similar.Input, why string) {
+				saw(check.NearSeen{NearFile: check.NearFile(in), Why: strings.TrimPrefix(why, in.Path+": ")})
+			},
+		}
 		hashed, err := h.Hash(ctx, func(yield func(similar.Input, error) bool) {
 			for f, err := range files {
-				if !yield(similar.Input{File: f.File, Split: f.Split}, err) || err != nil {
+				if !yield(similar.Input(f), err) || err != nil {
 					return
 				}
 			}
@@ -148,10 +153,6 @@ func (e *examining) near(ctx context.Context, files iter.Seq2[check.NearFile, er
 			return
 		}
 		e.res.Hashed += int64(hashed.Read)
-		for _, u := range hashed.Unread {
-			u.Why = strings.TrimPrefix(u.Why, u.Path+": ")
-			unread(u)
-		}
 		items := hashed.Items
 		if limits.Images < 0 {
 			items = textsOf(items)

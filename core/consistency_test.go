@@ -184,6 +184,35 @@ func TestMergeIsHeld(t *testing.T) {
 	}
 }
 
+// A leak that only the merge makes refuses it, and may be waived there; what
+// makes no commit keeps no waiver.
+func TestMergeWaives(t *testing.T) {
+	base := files{core.RulesFile: folderRules, "train/a": "a", "test/b": "b"}
+	ours, theirs := maps.Clone(base), maps.Clone(base)
+	ours["train/leak"], theirs["test/leak"] = "the same", "the same"
+	d := parted(t, base, ours, theirs)
+	before := d.head()
+	if _, err := d.merge(core.MergeOptions{}); !isRefused(err) || d.head() != before {
+		t.Fatalf("%v, head moved: %v", err, d.head() != before)
+	}
+	waive := []core.Waive{{Rule: dataset.RuleContent, Reason: "it is a title page"}}
+	if _, err := d.merge(core.MergeOptions{Waive: waive}); err != nil {
+		t.Fatal(err)
+	}
+	res, err := within(d, func(r *core.Repo) (core.CheckResult, error) { return r.Check(t.Context(), "HEAD") })
+	d.must(err)
+	if len(res.Waivers) != 1 || res.Waivers[0].Reason != "it is a title page" || res.Report.Refused() {
+		t.Errorf("the waiver: %+v", res.Waivers)
+	}
+	merged := d.head()
+	d.goTo(before.String())
+	if _, err := within(d, func(r *core.Repo) (core.MergeResult, error) {
+		return r.Merge(t.Context(), core.MergeOptions{Rev: merged.String(), Waive: waive})
+	}); err == nil || isRefused(err) || d.head() != before {
+		t.Errorf("moving forward with a waiver: %v", err)
+	}
+}
+
 // What either side drew stays drawn in a merge.
 func TestMergeKeepsDraws(t *testing.T) {
 	rules := "[splits]\nratios = { train = 2, test = 1 }\nseed = \"1\"\n\n[checks]\nmoved = \"off\"\n"

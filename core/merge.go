@@ -149,6 +149,12 @@ func (m *merging) resume(ctx context.Context, earlier *Unfinished) error {
 }
 
 func (m *merging) forward(ctx context.Context) error {
+	if len(m.opt.Waive) > 0 {
+		return &UsageError{
+			What: "moving forward makes no commit that a waiver could be kept with",
+			Hint: "leave out --waive, or make a merge commit by --no-ff",
+		}
+	}
 	m.res.FastForward = true
 	return m.advance(ctx, m.theirs)
 }

@@ -40,8 +40,14 @@ type Input struct {
 	Rows func(ctx context.Context, f dataset.File, ignore []string) iter.Seq2[Row, error]
 	// IsTable reports by the path whether Rows can read a file.
 	IsTable func(path string) bool
-	// Near finds near-duplicates between splits; nil: there is no such check.
-	Near func(ctx context.Context, files iter.Seq2[NearFile, error], limits Near, unread func(dataset.Unread)) iter.Seq2[NearPair, error]
+	// Near finds near-duplicates between splits; nil: there is no such check. It
+	// looks at all files before it yields a pair, and tells saw those of a kind
+	// that is compared. A file without a split is looked at and compared with
+	// none.
+	Near func(ctx context.Context, files iter.Seq2[NearFile, error], limits Near, saw func(NearSeen)) iter.Seq2[NearPair, error]
+	// NearVersion names the way in which Near compares: what one found is not
+	// used by another.
+	NearVersion string
 
 	// Unread is what could not be read before, such as by the assignment of
 	// splits.
@@ -148,6 +154,12 @@ func (e *UnreadError) Error() string {
 type NearFile struct {
 	dataset.File
 	Split string
+}
+
+// NearSeen is a file that is compared, or would be.
+type NearSeen struct {
+	NearFile
+	Why string // it could not be read; empty: it could
 }
 
 // NearPair is two samples of different splits that are nearly the same.

@@ -28,6 +28,7 @@ func TestIncrementalIsFromScratch(t *testing.T) {
 		w.scheme.Groups = groupBy(`g\d`)
 		w.scheme.Frozen = []string{"val"}
 		w.place = placeOverlapping
+		w.in.Near = nearByFirstByte(nil)
 		if rapid.Bool().Draw(r, "labels") {
 			w.in.Labels = &check.Labels{IsLabel: func(p string) bool { return strings.HasSuffix(p, "2") }}
 			if rapid.Bool().Draw(r, "by path alone") {

@@ -49,7 +49,7 @@ func TestNear(t *testing.T) {
 	w.in.Labels = &check.Labels{IsLabel: func(p string) bool { return p == "train/label" }}
 	w.in.Config.Near = check.Near{Images: 4}
 	var given []string
-	w.in.Near = func(_ context.Context, files iter.Seq2[check.NearFile, error], limits check.Near, unread func(dataset.Unread)) iter.Seq2[check.NearPair, error] {
+	w.in.Near = func(_ context.Context, files iter.Seq2[check.NearFile, error], limits check.Near, saw func(check.NearSeen)) iter.Seq2[check.NearPair, error] {
 		return func(yield func(check.NearPair, error) bool) {
 			at := map[string]dataset.Sample{}
 			for f, err := range files {
@@ -60,7 +60,7 @@ func TestNear(t *testing.T) {
 				given = append(given, f.Split+" "+f.Path)
 				at[f.Path] = dataset.Sample{Path: f.Path, Split: f.Split, Content: f.Content}
 			}
-			unread(dataset.Unread{Path: "val/c", Why: "not an image"})
+			saw(check.NearSeen{NearFile: check.NearFile{File: dataset.File{Path: "val/c"}, Split: "val"}, Why: "not an image"})
 			for _, pair := range [][2]string{{"train/a", "test/b"}, {"test/b", "train/a"}, {"train/a", "val/same"}, {"train/a", "train/a"}} {
 				p := check.NearPair{A: at[pair[0]], B: at[pair[1]], Distance: float64(limits.Images - 1), Measure: "bits"}
 				if !yield(p, nil) {

@@ -4,6 +4,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"sync"
 )
 
 // side is the side of the square of cells that every picture is averaged to.
@@ -13,7 +14,10 @@ const side = 72
 // square is a picture as side × side cells of grey.
 type square [side][side]float64
 
-// shrink averages a picture to a square: each cell is the exact mean of the
+// squares are those not in use: to clear one takes as long as to transform it.
+var squares = sync.Pool{New: func() any { return new(square) }}
+
+// shrink averages a picture to the square: each cell is the exact mean of the
 // area that it covers, parts of pixels included, so that a picture of any
 // size, larger or smaller, comes to much the same square.
 //
@@ -21,42 +25,76 @@ type square [side][side]float64
 // row of cells k covers [k·h, (k+1)·h); the same holds for columns. So all
 // weights are whole numbers, and a cell has w·h of them. Rows are summed first,
 // which is one multiplication a pixel.
-func shrink(img image.Image) *square {
+func (s *square) shrink(img image.Image) {
 	b := img.Bounds()
 	if deep(img) {
-		return shrinkRows(b.Dx(), b.Dy(), rows16(img))
+		shrinkRows(s, b.Dx(), b.Dy(), rows16(img))
+	} else {
+		shrinkRows(s, b.Dx(), b.Dy(), rows8(img))
 	}
-	return shrinkRows(b.Dx(), b.Dy(), rows8(img))
 }
 
-func shrinkRows[T uint8 | uint16](w, h int, row func(y int) []T) *square {
-	s := new(square)
+func shrinkRows[T uint8 | uint16](s *square, w, h int, row func(y int) []T) {
 	sums := make([]uint64, w)
+	rows, columns := spans(h), spans(w)
+	scale := 1 / (float64(w) * float64(h) * float64(^T(0)))
 	for k := range side {
 		clear(sums)
-		from, to := k*h, (k+1)*h
-		for y := from / side; y*side < to; y++ {
-			weight := uint64(min(to, side*(y+1)) - max(from, side*y))
+		for y := rows[k].first; y <= rows[k].last; y++ {
+			weight := rows[k].weight(y)
 			for x, v := range row(y)[:w] {
 				sums[x] += weight * uint64(v)
 			}
 		}
-		shrinkColumns(&s[k], sums, 1/(float64(w)*float64(h)*float64(^T(0))))
+		for c := range columns {
+			s[k][c] = float64(columns[c].sum(sums)) * scale
+		}
 	}
-	return s
 }
 
-// shrinkColumns averages the columns of one row of cells, and scales.
-func shrinkColumns(cells *[side]float64, sums []uint64, scale float64) {
-	w := len(sums)
-	for k := range cells {
-		var sum uint64
-		from, to := k*w, (k+1)*w
-		for x := from / side; x*side < to; x++ {
-			sum += sums[x] * uint64(min(to, side*(x+1))-max(from, side*x))
+// span is the pixels that a cell covers along one side. Those between the first
+// and the last are covered whole.
+type span struct {
+	first, last int
+	head, tail  uint64 // how much of the first and of the last; tail is 0 if they are one
+}
+
+// spans cuts a side of n pixels into cells.
+func spans(n int) *[side]span {
+	all := new([side]span)
+	for k := range all {
+		from, to := k*n, (k+1)*n
+		c := span{first: from / side, last: (to - 1) / side}
+		c.head = uint64(min(to, side*(c.first+1)) - from)
+		if c.last > c.first {
+			c.tail = uint64(to - side*c.last)
 		}
-		cells[k] = float64(sum) * scale
+		all[k] = c
 	}
+	return all
+}
+
+func (c *span) weight(at int) uint64 {
+	switch at {
+	case c.first:
+		return c.head
+	case c.last:
+		return c.tail
+	}
+	return side
+}
+
+// sum adds up what a cell covers of values.
+func (c *span) sum(values []uint64) uint64 {
+	sum := values[c.first]*c.head + values[c.last]*c.tail
+	if c.last-c.first < 2 {
+		return sum
+	}
+	var whole uint64
+	for _, v := range values[c.first+1 : c.last] {
+		whole += v
+	}
+	return sum + whole*side
 }
 
 // turned returns the square turned.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
+	"sync/atomic"
 
 	"github.com/mlvc/mlvc/core/dataset"
 	"github.com/mlvc/mlvc/objects"
@@ -24,6 +26,10 @@ type Hasher struct {
 	// Progress, if not nil, is called after each file, maybe from several
 	// goroutines at once.
 	Progress func()
+	// Saw, if not nil, is told of each image and text, in the order in which
+	// the files came, once all are read; why it could not be read if it could
+	// not.
+	Saw func(in Input, why string)
 }
 
 // Input is a file and the split that it is in.
@@ -42,26 +48,37 @@ type Hashed struct {
 // The kinds of facts. The version is that of the hashes and of their encoding.
 const (
 	factKind  = "kind-v1" // of a file whose name does not tell
-	factImage = "image-v1"
-	factTurns = "image-turns-v1"
+	factImage = "image-v2"
+	factTurns = "image-turns-v2"
 	factText  = "text-v2"
 )
+
+// Version names the hashes and the search: with another one, other pairs may be
+// found in the same files.
+const Version = factKind + " " + factImage + " " + factTurns + " " + factText + " pairs-v1"
 
 // Hash hashes the images and texts among files. What cannot be read or decoded
 // is in Unread, and why; an error is one of the input or of ctx.
 func (h *Hasher) Hash(ctx context.Context, files iter.Seq2[Input, error]) (*Hashed, error) {
 	var slots []*slot
+	compact := slotsAtOnce
 	work, working := errgroup.WithContext(ctx)
 	work.SetLimit(max(1, h.Workers))
 	var failed error
+	read := 0
 	for in, err := range files {
 		if err != nil || working.Err() != nil {
 			failed = err
 			break
 		}
+		if len(slots) >= compact {
+			slots = slices.DeleteFunc(slots, func(s *slot) bool { return s.other.Load() })
+			compact = 2*len(slots) + slotsAtOnce
+		}
 		s := &slot{Input: in}
 		if !h.recall(s) {
 			slots = append(slots, s)
+			read++
 			work.Go(func() error {
 				defer h.progress()
 				return h.read(working, s)
@@ -76,8 +93,14 @@ func (h *Hasher) Hash(ctx context.Context, files iter.Seq2[Input, error]) (*Hash
 	if err := errors.Join(failed, work.Wait()); err != nil {
 		return nil, err
 	}
-	return gather(slots), ctx.Err()
+	out := h.gather(slots)
+	out.Read = read
+	return out, ctx.Err()
 }
+
+// slotsAtOnce is after how many files those that turned out to be of no kind
+// that is compared are let go.
+const slotsAtOnce = 1 << 14
 
 func (h *Hasher) progress() {
 	if h.Progress != nil {
@@ -88,18 +111,18 @@ func (h *Hasher) progress() {
 // slot is what became of one file.
 type slot struct {
 	Input
-	kind   Kind
-	image  *Image
-	text   *Text
-	why    string // it could not be read
-	opened bool
+	kind  Kind
+	image *Image
+	text  *Text
+	why   string      // it could not be read
+	other atomic.Bool // it was, and is of no kind that is compared
 }
 
-func gather(slots []*slot) *Hashed {
+func (h *Hasher) gather(slots []*slot) *Hashed {
 	out := new(Hashed)
 	for _, s := range slots {
-		if s.opened {
-			out.Read++
+		if h.Saw != nil && (s.why != "" || s.image != nil || s.text != nil) {
+			h.Saw(s.Input, s.why)
 		}
 		if s.why != "" {
 			out.Unread = append(out.Unread, dataset.Unread{Path: s.Path, Why: s.why})
@@ -166,7 +189,6 @@ func (s *slot) decode(data []byte) bool {
 
 // read hashes a file and keeps the fact. It fails only when ctx is done.
 func (h *Hasher) read(ctx context.Context, s *slot) error {
-	s.opened = true
 	s.image, s.text = nil, nil
 	c, err := h.Files.Open(ctx, s.File)
 	if err == nil {
@@ -178,6 +200,7 @@ func (h *Hasher) read(ctx context.Context, s *slot) error {
 	if err != nil {
 		s.why = err.Error()
 	}
+	s.other.Store(err == nil && s.kind == KindOther)
 	return nil
 }
 

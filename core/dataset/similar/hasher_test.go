@@ -3,7 +3,9 @@ package similar
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -53,20 +55,50 @@ func (r *remembered) Put(kind string, id objects.ID, data []byte) {
 
 // inputs are files by path and content, in pairs.
 func (f *folder) inputs(files ...string) iter.Seq2[Input, error] {
-	var list []Input
+	var all []Input
 	for i := 0; i < len(files); i += 2 {
 		in := Input{Split: "train"}
 		in.Path = files[i]
 		in.Content, in.Size = objects.Sum(objects.KindChunk, []byte(files[i+1])), int64(len(files[i+1]))
-		f.data[in.Content] = files[i+1]
-		list = append(list, in)
+		f.data[in.Content] = files[i+1] // before a worker reads it
+		all = append(all, in)
 	}
 	return func(yield func(Input, error) bool) {
-		for _, in := range list {
+		for _, in := range all {
 			if !yield(in, nil) {
 				return
 			}
 		}
+	}
+}
+
+// What is of no kind that is compared is let go, and nothing else is.
+func TestHasherOfMany(t *testing.T) {
+	f := &folder{data: map[objects.ID]string{}}
+	var files, want []string
+	for i := range 2*slotsAtOnce + 10 {
+		path, data := fmt.Sprintf("%06d", i), "\x00"
+		switch i % 5000 {
+		case 0:
+			data = "a text of more than five words"
+			want = append(want, path)
+		case 1:
+			path += ".png"
+			data = "no image"
+			want = append(want, path+" png")
+		}
+		files = append(files, path, data)
+	}
+	var saw []string
+	h := Hasher{Files: f, Facts: &remembered{facts: map[string][]byte{}}, Workers: 2, Saw: func(in Input, why string) {
+		if why != "" {
+			in.Path += " png"
+		}
+		saw = append(saw, in.Path)
+	}}
+	hashed, err := h.Hash(t.Context(), f.inputs(files...))
+	if err != nil || !slices.Equal(saw, want) || len(hashed.Items)+len(hashed.Unread) != len(want) {
+		t.Errorf("%d and %d, %q, want %q, %v", len(hashed.Items), len(hashed.Unread), saw, want, err)
 	}
 }
 

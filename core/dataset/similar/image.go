@@ -63,19 +63,21 @@ const flatness = 1.5 / 255
 
 func hashPicture(p picture, all bool) Image {
 	b := p.Bounds()
-	s := shrink(p)
-	f := s.frequencies()
-	i := Image{Bits: Bits{s.dHash(), f.pHash()}, Look: f.look(), Width: b.Dx(), Height: b.Dy()}
+	s := squares.Get().(*square)
+	defer squares.Put(s)
+	s.shrink(p.Image) // not p: the image's own type tells how to read its rows
+	f, contrast := s.frequencies(), s.deviation()
+	i := Image{Bits: Bits{s.dHash(contrast), f.pHash()}, Look: f.look(), Width: b.Dx(), Height: b.Dy()}
 	limit := flatness
 	if deep(p) {
 		limit /= 16 // 12 bits of range in 16 are usual
 	}
-	i.Flat = s.deviation() < limit
+	i.Flat = contrast < limit
 	for t := Turn(1); t < turns; t++ {
 		if all || t == p.turn {
 			turned := s.turned(t)
 			f := turned.frequencies()
-			i.Turned = append(i.Turned, Turned{Bits{turned.dHash(), f.pHash()}, t})
+			i.Turned = append(i.Turned, Turned{Bits{turned.dHash(contrast), f.pHash()}, t})
 		}
 	}
 	return i
@@ -85,15 +87,17 @@ func hashPicture(p picture, all bool) Image {
 // the one before it, so that noise where nothing changes is no bit.
 const margin = 0.05
 
-// dHash compares each of 9 × 8 cells with its neighbour on the right.
-func (s *square) dHash() uint64 {
+// dHash compares each of 9 × 8 cells with its neighbour on the right; contrast
+// is the deviation.
+func (s *square) dHash(contrast float64) uint64 {
 	const w, h = side / 9, side / 8
-	least := margin * s.deviation() * w * h
+	least := margin * contrast * w * h
 	var hash uint64
 	for r := range 8 {
-		before := s.sum(r*h, 0, h, w)
-		for c := 1; c < 9; c++ {
-			v := s.sum(r*h, c*w, h, w)
+		columns := s.columns(r*h, h)
+		before := sum(columns[:w])
+		for c := w; c < side; c += w {
+			v := sum(columns[c : c+w])
 			hash <<= 1
 			if v-before > least {
 				hash |= 1
@@ -104,13 +108,19 @@ func (s *square) dHash() uint64 {
 	return hash
 }
 
-// sum adds up h × w cells.
-func (s *square) sum(r, c, h, w int) float64 {
-	var sum float64
-	for _, row := range s[r : r+h] {
-		for _, v := range row[c : c+w] {
-			sum += v
+// columns adds up h rows of cells from row r on.
+func (s *square) columns(r, h int) (sums [side]float64) {
+	for i := r; i < r+h; i++ {
+		for c, v := range &s[i] {
+			sums[c] += v
 		}
+	}
+	return sums
+}
+
+func sum(values []float64) (sum float64) {
+	for _, v := range values {
+		sum += v
 	}
 	return sum
 }
@@ -118,11 +128,11 @@ func (s *square) sum(r, c, h, w int) float64 {
 // half is the side of the square that is transformed for the pHash.
 const half = side / 2
 
-// cosines are the DCT-II's first eight basis vectors.
-var cosines = func() (table [8][half]float64) {
-	for u := range table {
-		for x := range half {
-			table[u][x] = math.Cos(math.Pi * float64(u) * (float64(x) + 0.5) / half)
+// cosines are the DCT-II's first eight basis vectors, side by side.
+var cosines = func() (table [half][8]float64) {
+	for x := range table {
+		for u := range 8 {
+			table[x][u] = math.Cos(math.Pi * float64(u) * (float64(x) + 0.5) / half)
 		}
 	}
 	return table
@@ -145,24 +155,42 @@ func (f *spectrum) pHash() uint64 {
 	return hash
 }
 
-// frequencies transforms 36 × 36 cells.
+// frequencies transforms 36 × 36 cells: first each row, then the eight columns
+// of what that gives. An even cosine is the same at both ends and an odd one
+// changes its sign, so that each half of the basis sees sums or differences.
 func (s *square) frequencies() (f spectrum) {
 	for y := range half {
-		var row [half]float64
-		for x := range row {
-			row[x] = s.sum(2*y, 2*x, 2, 2)
+		row := s.halved(y)
+		var at [8]float64
+		for x := range half / 2 {
+			even, odd := row[x]+row[half-1-x], row[x]-row[half-1-x]
+			c := &cosines[x]
+			at[0] += even
+			at[1] += odd * c[1]
+			at[2] += even * c[2]
+			at[3] += odd * c[3]
+			at[4] += even * c[4]
+			at[5] += odd * c[5]
+			at[6] += even * c[6]
+			at[7] += odd * c[7]
 		}
-		for u := range 8 {
-			var sum float64
-			for x, v := range row {
-				sum += v * cosines[u][x]
-			}
-			for v := range 8 {
-				f[8*v+u] += sum * cosines[v][y]
+		for v, c := range cosines[y] {
+			to := (*[8]float64)(f[8*v:])
+			for u := range to {
+				to[u] += at[u] * c
 			}
 		}
 	}
 	return f
+}
+
+// halved is row y of the picture as 36 × 36 cells.
+func (s *square) halved(y int) (row [half]float64) {
+	a, b := &s[2*y], &s[2*y+1]
+	for x := range row {
+		row[x] = a[2*x] + a[2*x+1] + b[2*x] + b[2*x+1]
+	}
+	return row
 }
 
 // ErrBadFact is for bytes that are not what MarshalBinary makes.

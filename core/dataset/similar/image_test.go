@@ -521,6 +521,14 @@ func BenchmarkHash(b *testing.B) {
 	}
 }
 
+// BenchmarkHashPicture: a small image that is decoded already.
+func BenchmarkHashPicture(b *testing.B) {
+	p := picture{Image: fashion(b)[0]}
+	for b.Loop() {
+		hashPicture(p, false)
+	}
+}
+
 func benchImages(b *testing.B) map[string][]byte {
 	return map[string][]byte{
 		"jpeg-512": jpegOf(b, scene(512, 512), 90),
