@@ -15,7 +15,9 @@ import (
 //     good part of it is asked for, or if something of it was asked for before.
 //     Else what is asked for is read alone: of a few files no more is read than
 //     they need.
-//  3. Of the blocks that nobody copies from the one that was not used for longest
+//  3. What is as large as a block is read alone, into the memory of who asks: it
+//     would cost that memory twice.
+//  4. Of the blocks that nobody copies from the one that was not used for longest
 //     goes when the memory is used up. If there is none, what is asked for is read
 //     alone.
 //
@@ -49,7 +51,7 @@ type block struct {
 
 const (
 	minBlock = 128 << 10
-	maxBlock = 4 << 20
+	maxBlock = 2 << 20
 	// fronts is how many places a pack is read in at about the same time.
 	fronts = 4
 )
@@ -70,6 +72,9 @@ type fetcher func(p []byte, offset int64) (int, error)
 
 // read reads len(p) bytes of an object of that size at an offset.
 func (a *readAhead) read(ctx context.Context, key string, size int64, p []byte, offset int64, fetch fetcher) (int, error) {
+	if int64(len(p)) >= a.size { // 3.
+		return fetch(p, offset)
+	}
 	for n := 0; ; {
 		at := offset + int64(n)
 		left := min(int64(len(p)-n), a.size-at%a.size)
