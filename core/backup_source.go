@@ -117,7 +117,7 @@ func getRun(ctx context.Context, from remote.Endpoint, ids []objects.ID, places 
 }
 
 // windowSize is about how many bytes of a large content are read at once.
-const windowSize = 4 << 20
+const windowSize = 2 << 20
 
 // windows is a Getter of the chunks of one large content, which are asked for
 // about in order: with each that is not here yet those that follow it are read.

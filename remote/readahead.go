@@ -15,8 +15,9 @@ import (
 //     good part of it is asked for, or if something of it was asked for before.
 //     Else what is asked for is read alone: of a few files no more is read than
 //     they need.
-//  3. What is as large as a block is read alone, into the memory of who asks: it
-//     would cost that memory twice.
+//  3. Of a single set, what is as large as a block is read alone, into the memory
+//     of who asks: it would cost that memory twice. In a chain what others are
+//     built on lies between, and blocks are read once for both.
 //  4. Of the blocks that nobody copies from the one that was not used for longest
 //     goes when the memory is used up. If there is none, what is asked for is read
 //     alone.
@@ -27,6 +28,8 @@ import (
 type readAhead struct {
 	size int64 // of a block
 	most int   // blocks in memory
+	// alone: there is one set.
+	alone bool
 
 	mu     sync.Mutex
 	blocks map[blockKey]*block
@@ -61,7 +64,7 @@ const (
 func newReadAhead(memory int64, packs int) *readAhead {
 	size := max(minBlock, min(memory/int64(fronts*max(1, packs)), maxBlock))
 	return &readAhead{
-		size: size, most: int(memory / size),
+		size: size, most: int(memory / size), alone: packs <= 1,
 		blocks: make(map[blockKey]*block), asked: make(map[blockKey]bool),
 	}
 }
@@ -72,7 +75,7 @@ type fetcher func(p []byte, offset int64) (int, error)
 
 // read reads len(p) bytes of an object of that size at an offset.
 func (a *readAhead) read(ctx context.Context, key string, size int64, p []byte, offset int64, fetch fetcher) (int, error) {
-	if int64(len(p)) >= a.size { // 3.
+	if a.alone && int64(len(p)) >= a.size { // 3.
 		return fetch(p, offset)
 	}
 	for n := 0; ; {
