@@ -211,8 +211,8 @@ func (c *backingUp) run(ctx context.Context) error {
 	if c.scheme != nil {
 		scheme := *c.scheme
 		opt.Scheme = scheme.String()
-		opt.Parity = func(ctx context.Context, owner objects.ID, from io.ReaderAt, size int64, w io.WriterAt) (int64, error) {
-			return parity.Encode(ctx, scheme, owner, from, size, io.NewOffsetWriter(w, 0))
+		opt.Parity = func(ctx context.Context, owner objects.ID, from io.ReaderAt, size int64, w io.WriteSeeker) (int64, error) {
+			return parity.Encode(ctx, scheme, owner, from, size, w)
 		}
 	}
 	empty := len(c.dest.dest.List().Sets) == 0

@@ -101,7 +101,7 @@ func getRun(ctx context.Context, from remote.Endpoint, ids []objects.ID, places 
 	if err == nil {
 		defer release()
 		first.Length = int(last.Offset-first.Offset) + last.Length
-		r, err = r.Ahead(ctx, first)
+		r, err = r.Shared(ctx, first)
 	}
 	for _, i := range run {
 		if err == nil {
@@ -117,7 +117,7 @@ func getRun(ctx context.Context, from remote.Endpoint, ids []objects.ID, places 
 }
 
 // windowSize is about how many bytes of a large content are read at once.
-const windowSize = 4 << 20
+const windowSize = 2 << 20
 
 // windows is a Getter of the chunks of one large content, which are asked for
 // about in order: with each that is not here yet those that follow it are read.
@@ -141,9 +141,9 @@ type window struct {
 	errs map[objects.ID]error
 }
 
-// maxWindows is how many are kept: one that is asked for, and those that the
-// slowest worker still needs.
-const maxWindows = 3
+// maxWindows is how many are kept: one that is asked for, and the one before it,
+// which the slowest worker still needs.
+const maxWindows = 2
 
 func newWindows(ctx context.Context, from remote.Endpoint, e objects.Entry) (*windows, error) {
 	w := &windows{from: from, at: make(map[objects.ID]int), have: make(map[objects.ID]*window)}

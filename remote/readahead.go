@@ -15,7 +15,10 @@ import (
 //     good part of it is asked for, or if something of it was asked for before.
 //     Else what is asked for is read alone: of a few files no more is read than
 //     they need.
-//  3. Of the blocks that nobody copies from the one that was not used for longest
+//  3. Of a single set, what is as large as a block is read alone, into the memory
+//     of who asks: it would cost that memory twice. In a chain what others are
+//     built on lies between, and blocks are read once for both.
+//  4. Of the blocks that nobody copies from the one that was not used for longest
 //     goes when the memory is used up. If there is none, what is asked for is read
 //     alone.
 //
@@ -25,6 +28,8 @@ import (
 type readAhead struct {
 	size int64 // of a block
 	most int   // blocks in memory
+	// alone: there is one set.
+	alone bool
 
 	mu     sync.Mutex
 	blocks map[blockKey]*block
@@ -49,7 +54,7 @@ type block struct {
 
 const (
 	minBlock = 128 << 10
-	maxBlock = 4 << 20
+	maxBlock = 2 << 20
 	// fronts is how many places a pack is read in at about the same time.
 	fronts = 4
 )
@@ -59,7 +64,7 @@ const (
 func newReadAhead(memory int64, packs int) *readAhead {
 	size := max(minBlock, min(memory/int64(fronts*max(1, packs)), maxBlock))
 	return &readAhead{
-		size: size, most: int(memory / size),
+		size: size, most: int(memory / size), alone: packs <= 1,
 		blocks: make(map[blockKey]*block), asked: make(map[blockKey]bool),
 	}
 }
@@ -70,6 +75,9 @@ type fetcher func(p []byte, offset int64) (int, error)
 
 // read reads len(p) bytes of an object of that size at an offset.
 func (a *readAhead) read(ctx context.Context, key string, size int64, p []byte, offset int64, fetch fetcher) (int, error) {
+	if a.alone && int64(len(p)) >= a.size { // 3.
+		return fetch(p, offset)
+	}
 	for n := 0; ; {
 		at := offset + int64(n)
 		left := min(int64(len(p)-n), a.size-at%a.size)

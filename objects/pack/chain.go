@@ -41,8 +41,8 @@ func (c *chain) top(ctx context.Context, r *Reader, at Place) (raw, []byte, erro
 	if err := ctx.Err(); err != nil {
 		return raw{}, nil, err
 	}
-	buf := make([]byte, at.Length)
-	if err := readFull(r.r, buf, at.Offset); err != nil {
+	buf, err := r.record(at)
+	if err != nil {
 		return raw{}, nil, err
 	}
 	rec, err := decodeRecord(buf, at.Offset)

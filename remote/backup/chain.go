@@ -24,7 +24,7 @@ type Chain struct {
 var _ remote.Endpoint = (*Chain)(nil)
 
 // readAhead is the memory for what is read ahead of packs.
-const readAhead = 24 << 20
+const readAhead = 12 << 20
 
 // Manifest returns that of the set itself.
 func (c *Chain) Manifest() Manifest { return c.Manifests[len(c.Manifests)-1] }

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"sync/atomic"
 
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/pack"
 	"github.com/mlvc/mlvc/objects/prolly"
+	"github.com/mlvc/mlvc/objects/vfs"
 	"github.com/mlvc/mlvc/refs"
 	"github.com/mlvc/mlvc/remote"
 	"github.com/mlvc/mlvc/remote/bucket"
@@ -34,7 +36,7 @@ type CreateOptions struct {
 	IsAncestor func(ctx context.Context, ancestor, of objects.ID) (bool, error)
 	// Parity writes what can heal a pack as it is stored, whose ID is the
 	// owner, and returns its size; nil for none. Scheme names it, as in "10+1".
-	Parity func(ctx context.Context, owner objects.ID, r io.ReaderAt, size int64, w io.WriterAt) (int64, error)
+	Parity func(ctx context.Context, owner objects.ID, r io.ReaderAt, size int64, w io.WriteSeeker) (int64, error)
 	Scheme string
 	// Chosen is told what the set will be before anything is sent; an error
 	// ends it. It may be nil.
@@ -313,8 +315,9 @@ func (w *writer) have(ctx context.Context) []objects.ID {
 	return append(list, named...)
 }
 
-// addParity stores what can heal a pack beside it.
-func (w *writer) addParity(ctx context.Context, p remote.PackInfo, r io.ReaderAt) error {
+// addParity stores what can heal a pack beside it. It is made in a file: several
+// packs are sent at once, and each has megabytes of it.
+func (w *writer) addParity(ctx context.Context, p remote.PackInfo, r io.ReaderAt) (err error) {
 	length := p.Size
 	if w.dst.bucket != w.dst.raw { // it is the bytes that are stored which rot
 		stored, err := openObject(ctx, w.dst.raw, remote.PackKey(w.label.folder(), p.ID))
@@ -323,14 +326,19 @@ func (w *writer) addParity(ctx context.Context, p remote.PackInfo, r io.ReaderAt
 		}
 		r, length = stored, stored.size
 	}
-	var out memory
-	size, err := w.opt.Parity(ctx, p.ID, r, length, &out)
+	fsys, name := w.opt.Copy.FS, vfs.TempName(w.opt.Copy.Temp)
+	out, err := fsys.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("parity of pack %s: %w", p.ID, err)
+	}
+	defer func() { err = errors.Join(err, out.Close(), fsys.Remove(name)) }()
+	size, err := w.opt.Parity(ctx, p.ID, r, length, out)
 	if err != nil {
 		return fmt.Errorf("parity of pack %s: %w", p.ID, err)
 	}
 	w.parity.Add(size)
 	key := w.label.parityKey(p.ID)
-	err = w.dst.raw.PutIfAbsent(ctx, key, bytes.NewReader(out.bytes), size)
+	err = w.dst.raw.PutIfAbsent(ctx, key, out, size)
 	if errors.Is(err, bucket.ErrExist) {
 		return nil
 	}
@@ -349,17 +357,6 @@ func readAll(ctx context.Context, b bucket.Bucket, key string) ([]byte, error) {
 
 // maxStored is more than a pack has, encrypted or not.
 const maxStored = 2 * pack.MaxSize
-
-// memory is a file in memory.
-type memory struct{ bytes []byte }
-
-// WriteAt implements io.WriterAt.
-func (m *memory) WriteAt(p []byte, offset int64) (int, error) {
-	if end := int(offset) + len(p); end > len(m.bytes) {
-		m.bytes = append(m.bytes, make([]byte, end-len(m.bytes))...)
-	}
-	return copy(m.bytes[offset:], p), nil
-}
 
 // putManifest stores a manifest, its copy first, and returns what the list says
 // of the set.

@@ -61,12 +61,12 @@ func keys(t *testing.T, b bucket.Bucket, suffix string) []string {
 // withParity protects packs by their own bytes.
 func withParity(opt backup.CreateOptions) backup.CreateOptions {
 	opt.Scheme = "1+1"
-	opt.Parity = func(_ context.Context, _ objects.ID, r io.ReaderAt, size int64, w io.WriterAt) (int64, error) {
+	opt.Parity = func(_ context.Context, _ objects.ID, r io.ReaderAt, size int64, w io.WriteSeeker) (int64, error) {
 		data := make([]byte, size)
 		if _, err := r.ReadAt(data, 0); err != nil && err != io.EOF {
 			return 0, err
 		}
-		_, err := w.WriteAt(data, 0)
+		_, err := w.Write(data)
 		return size, err
 	}
 	return opt
