@@ -144,6 +144,9 @@ func (e *examining) run(ctx context.Context) (*Consistency, error) {
 	if e.res.Report, err = check.Run(ctx, in); err != nil {
 		return nil, err
 	}
+	if err := e.ungrouped(); err != nil {
+		return nil, err
+	}
 	e.res.waivers = check.Inherit(e.res.Report, in.Waivers)
 	return e.res, nil
 }
@@ -152,6 +155,9 @@ func (e *examining) run(ctx context.Context) (*Consistency, error) {
 func (e *examining) scheme(ctx context.Context, s split.Scheme, in *check.Input) error {
 	assigned, err := e.assign(ctx, s)
 	if err != nil {
+		return err
+	}
+	if err := misread(s, assigned); err != nil {
 		return err
 	}
 	e.res.splits = append(e.res.splits, assigned.Split)
@@ -171,6 +177,69 @@ func (e *examining) scheme(ctx context.Context, s split.Scheme, in *check.Input)
 		return err
 	}
 	in.Schemes = append(in.Schemes, cs)
+	return nil
+}
+
+// misread refuses a scheme that assigns nothing because what it is read from
+// cannot be read: a slip in mlvc.toml would empty all its splits.
+func misread(s split.Scheme, a split.Assigned) error {
+	if len(s.Table) == 0 || len(a.Unread) == 0 {
+		return nil
+	}
+	for _, c := range a.Counts {
+		if c.Files+c.Rows > 0 {
+			return nil
+		}
+	}
+	u := a.Unread[0]
+	where := u.Path
+	if u.Place != "" {
+		where += ": " + u.Place
+	}
+	return &RulesError{RulesFile, fmt.Sprintf("scheme %s of [splits] can assign nothing: %s: %s", s.Name, where, u.Why)}
+}
+
+// ungrouped refuses an expression that finds the group of no sample: it would
+// look like a check that holds.
+func (e *examining) ungrouped() error {
+	for i, s := range e.schemes {
+		if s.Group == nil || s.Group.Path == "" || e.res.Schemes[i].Samples == 0 {
+			continue
+		}
+		for _, c := range e.res.Report.Rules {
+			if c.Rule == dataset.RuleGroups && c.Scheme == s.Name && c.Skipped == "" && c.Level != dataset.Off && c.Samples == 0 {
+				return &RulesError{RulesFile, fmt.Sprintf("group of the scheme %s of [splits]: %q matches the path of no sample", s.Name, s.Group.Path)}
+			}
+		}
+	}
+	return nil
+}
+
+// warnings tells what in mlvc.toml is allowed, and may be a slip.
+func (e *examining) warnings(ctx context.Context) error {
+	warn := func(code, format string, args ...any) {
+		e.env.Events.Warn(Warning{Code: code, Message: fmt.Sprintf(format, args...)})
+	}
+	for _, s := range e.res.Schemes {
+		for _, one := range s.Splits {
+			if s.Samples > 0 && one.Files+one.Rows == 0 {
+				warn("split_empty", "split %s of the scheme %s is empty: nothing is assigned to it", one.Name, s.Scheme)
+			}
+		}
+	}
+	if len(e.parents) == 0 {
+		return nil
+	}
+	c, err := e.commit(ctx, e.parents[0])
+	if err != nil {
+		return err
+	}
+	for _, old := range c.Splits {
+		was, err := split.ParseRule(old.Scheme, old.Rule)
+		if err == nil && splitOf(e.res.splits, old.Scheme) == nil && len(was.Frozen) > 0 {
+			warn("frozen_gone", "the scheme %s is gone from mlvc.toml, and with it that %s must not change", old.Scheme, strings.Join(was.Frozen, ", "))
+		}
+	}
 	return nil
 }
 

@@ -67,7 +67,11 @@ func (s *session) examine(ctx context.Context, c *objects.Commit, rules Rules) (
 	if err := e.inherit(ctx, s); err != nil {
 		return nil, err
 	}
-	return e.run(ctx)
+	res, err := e.run(ctx)
+	if err == nil {
+		err = e.warnings(ctx)
+	}
+	return res, err
 }
 
 // inherit makes the splits of the parents the prior; of two parents they are

@@ -153,7 +153,7 @@ func flagText(flags *pflag.FlagSet) string {
 	})
 	var b strings.Builder
 	for _, o := range options {
-		b.WriteString("  " + padRight(o.name, min(width, 30)+2) + o.meaning + "\n")
+		b.WriteString("  " + padRight(o.name+"  ", min(width, 30)+2) + o.meaning + "\n")
 	}
 	return b.String()
 }
