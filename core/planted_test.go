@@ -266,8 +266,6 @@ group = 'p(\d+)-'
 near = { level = "warn", images = 6 }
 `
 
-// The base number of an image is in its name: what has it is the same image.
-var baseNumber = regexp.MustCompile(`-(\d+)\.`)
 
 func TestPlantedImages(t *testing.T) {
 	images, classes := fashion(t, 420)
