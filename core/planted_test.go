@@ -266,7 +266,6 @@ group = 'p(\d+)-'
 near = { level = "warn", images = 6 }
 `
 
-
 func TestPlantedImages(t *testing.T) {
 	images, classes := fashion(t, 420)
 	kept := apartFrom(images, 22)
