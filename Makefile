@@ -8,7 +8,8 @@ DIRS     := $(wildcard cmd core objects refs remote)
 TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 FUZZTIME       ?= 1s
-SWEEPS         := Sweep|Faults|Interrupted|Dies|Killed|Model|Histories|Sparse
+# Tests that try very many cases, one after the other.
+SWEEPS         := Sweep|Faults|Interrupted|Dies|Killed|Model|Histories|Sparse|DamageIsNoticed|DatabaseDamage|RoundTrip|LargeMaps|Planted|AsWhole|AreOK|AreChecked
 PACKAGES        = $$($(GO) list ./... | grep -v /cmd/mlvc$$)
 BENCH_DIR      ?= /var/tmp
 BENCH_FLAGS    ?=
@@ -54,7 +55,7 @@ test-race: ## run the tests under the race detector, but for the sweeps and the 
 stories: ## run the stories and the kills of the real program
 	$(GO) test -timeout 20m ./cmd/mlvc
 
-sweep: ## the sweeps of faults, one in many or all (MLVC_SWEEP=1)
+sweep: ## the sweeps of faults and other tests of many cases, one in many or all (MLVC_SWEEP=1)
 	$(GO) test -count=1 -timeout 20m -run '$(SWEEPS)' $(PACKAGES)
 
 fuzz: ## fuzz each decoder for a short while (FUZZTIME=1s)
