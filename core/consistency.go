@@ -38,7 +38,6 @@ type Consistency struct {
 
 	splits  []objects.Split
 	waivers []objects.Waiver
-	parsed  []split.Scheme
 }
 
 // SchemeResult is one scheme applied.
@@ -90,7 +89,6 @@ type examining struct {
 	// parents are the commits before; of the first one splits are compared.
 	parents []objects.ID
 	waivers []objects.Waiver // beside those of the parents
-	redraw  []string         // schemes that forget what was assigned
 
 	schemes []split.Scheme
 	config  check.Config
@@ -116,7 +114,7 @@ func (e *examining) run(ctx context.Context) (*Consistency, error) {
 	if e.config, err = e.rules.checks(); err != nil {
 		return nil, err
 	}
-	e.res = &Consistency{Report: &dataset.Report{}, parsed: e.schemes}
+	e.res = &Consistency{Report: &dataset.Report{}}
 	if len(e.schemes) == 0 && e.rules.Checks == nil {
 		return e.res, nil
 	}
@@ -285,12 +283,12 @@ func given(s split.Scheme, findings []dataset.Finding) []dataset.Finding {
 
 // assign applies a scheme to the tree.
 func (e *examining) assign(ctx context.Context, s split.Scheme) (split.Assigned, error) {
-	in := split.Input{Files: e.files, Rows: splitRows, Redraw: slices.Contains(e.redraw, s.Name)}
+	in := split.Input{Files: e.files, Rows: splitRows}
 	if before := splitOf(e.prior, s.Name); before != nil {
 		in.Before, in.BeforeFiles = before, samples{e.Repo, e.priorTree}
-		if kept, ok := e.recall(*before, e.priorTree); ok && !e.priorTree.IsZero() {
-			in.State = kept.State
-			in.Changes = split.TreeChanges(ctx, e.store, treeMap(e.priorTree), treeMap(e.tree), func(p string) bool { return !isRules(p) })
+		if state, ok := e.recall(*before, e.priorTree); ok && !e.priorTree.IsZero() {
+			in.State = state
+			in.Changes = split.TreeChanges(ctx, e.store, treeMap(e.priorTree), treeMap(e.tree))
 		}
 	}
 	out, err := split.Assign(ctx, e.nodes, s, in)
@@ -395,16 +393,13 @@ func (e *examining) beforeOf(c objects.Commit, old objects.Split) check.Before {
 
 // countsOf counts what the splits of a commit hold.
 func (e *examining) countsOf(ctx context.Context, c objects.Commit, s objects.Split) (map[string]check.Count, error) {
-	if fact, ok := e.recall(s, c.Tree); ok {
-		return checkCounts(fact.Counts), nil
-	}
 	scheme, err := split.ParseRule(s.Scheme, s.Rule)
 	if err != nil {
 		return nil, nil //nolint:nilerr // a rule of a later version cannot be counted by
 	}
-	files := samples{e.Repo, c.Tree}
-	a, err := split.Assign(ctx, e.overlay(), scheme, split.Input{Files: files, Rows: splitRows, Before: &s, BeforeFiles: files})
-	return checkCounts(a.Counts), err
+	at := &examining{Repo: e.Repo, nodes: e.store, tree: c.Tree, files: samples{e.Repo, c.Tree}, facts: e.facts}
+	counted, err := (&splitting{examining: at, Commit: c}).count(ctx, s, scheme)
+	return checkCounts(counted.Counts), err
 }
 
 // The most commits that are looked at for what moved out of an evaluation
@@ -417,6 +412,9 @@ const (
 // earlier are the tables of a scheme that commits before the first parent have.
 func (e *examining) earlier(ctx context.Context, s split.Scheme, table objects.ID) ([]check.Before, error) {
 	var list []check.Before
+	if e.config.Level(dataset.RuleMoved) == dataset.Off {
+		return nil, nil
+	}
 	seen := map[objects.ID]bool{table: true}
 	at := objects.ID{}
 	if len(e.parents) > 0 {

@@ -37,7 +37,8 @@ func (r *Repo) Describe(ctx context.Context, rev string) (export.Dataset, error)
 		return export.Dataset{}, err
 	}
 	d := export.Dataset{Version: t.ID.Short(), Commit: t.ID.String(), Date: c.Time}
-	if d.About, err = r.about(ctx, c.Tree); err != nil {
+	rules, err := r.rulesOf(ctx, c.Tree)
+	if d.About = rules.Dataset; err != nil {
 		return d, err
 	}
 	e := &exporting{Repo: r, files: samples{r, c.Tree}, facts: r.openFacts()}
@@ -64,20 +65,6 @@ const (
 	factSHA256  = "sha256-v1"
 	factColumns = "columns-v1"
 )
-
-// about is what a commit's own mlvc.toml says of its data.
-func (r *Repo) about(ctx context.Context, tree objects.ID) (export.About, error) {
-	e, ok, err := r.lookUp(ctx, tree, RulesFile)
-	if err != nil || !ok {
-		return export.About{}, err
-	}
-	var text strings.Builder
-	if err := content.Read(ctx, r.store, e, &text, 1); err != nil {
-		return export.About{}, err
-	}
-	rules, err := ParseRules([]byte(text.String()))
-	return rules.Dataset, err
-}
 
 // describeFiles finds tables, and groups all other files by folder and ending.
 func (e *exporting) describeFiles(ctx context.Context, _ objects.ID, _ objects.Commit, d *export.Dataset) error {
@@ -254,7 +241,7 @@ func (e *exporting) listSplits(ctx context.Context, scheme objects.Split, splits
 		if err != nil {
 			return err
 		}
-		if string(item.Value) == allRows {
+		if string(item.Value) == split.AllRows {
 			e.splitColumn(scheme, string(item.Key), d)
 			continue
 		}

@@ -71,7 +71,7 @@ func (d *diskFiles) add(ctx context.Context, name, as string) error {
 		return err
 	case st.Type == vfs.TypeDir:
 		return d.addFolder(ctx, name, as)
-	case st.Type != vfs.TypeRegular || isRules(as):
+	case st.Type != vfs.TypeRegular || dataset.IsOwn(as):
 		return nil // links and devices are no samples
 	case d.names[as] != "":
 		return &UsageError{What: fmt.Sprintf("%s and %s would both be %s", d.names[as], name, as), Hint: "name a folder that has both"}

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/mlvc/mlvc/core/dataset/split"
 	"github.com/mlvc/mlvc/core/history"
 	"github.com/mlvc/mlvc/objects"
 )
@@ -41,7 +42,7 @@ type ModelSplit struct {
 }
 
 // DefaultScheme is the scheme of the splits that are declared without one.
-const DefaultScheme = "default"
+const DefaultScheme = split.Default
 
 // Name is SCHEME/SPLIT.
 func (s ModelSplit) Name() string { return s.Scheme + "/" + s.Split }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/mlvc/mlvc/core/dataset/split"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/prolly"
 	"github.com/mlvc/mlvc/objects/store"
@@ -190,7 +191,7 @@ func (r *Repo) sawAt(ctx context.Context, m ModelInfo, path string, sought Sough
 			return ModelSaw{}, false, err
 		}
 		if inSplit(names, s.Split) {
-			saw.Splits, saw.Rows = append(saw.Splits, s), saw.Rows || names == allRows
+			saw.Splits, saw.Rows = append(saw.Splits, s), saw.Rows || names == split.AllRows
 		}
 	}
 	return saw, len(m.Splits) == 0 || len(saw.Splits) > 0, nil
@@ -198,11 +199,10 @@ func (r *Repo) sawAt(ctx context.Context, m ModelInfo, path string, sought Sough
 
 // splitsAt returns what a scheme's table of a commit has for a path.
 func (r *Repo) splitsAt(ctx context.Context, c objects.Commit, scheme, path string) (string, error) {
-	for _, s := range c.Splits {
-		if s.Scheme == scheme {
-			value, _, err := treeMap(s.Table).Get(ctx, r.store, []byte(path))
-			return string(value), err
-		}
+	s := splitOf(c.Splits, scheme)
+	if s == nil {
+		return "", nil
 	}
-	return "", nil
+	value, _, err := treeMap(s.Table).Get(ctx, r.store, []byte(path))
+	return string(value), err
 }

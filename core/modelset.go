@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlvc/mlvc/core/dataset"
+	"github.com/mlvc/mlvc/core/dataset/split"
 	"github.com/mlvc/mlvc/core/worktree"
 	"github.com/mlvc/mlvc/objects"
 )
@@ -35,9 +37,6 @@ type inSet struct {
 	Rows bool
 }
 
-// allRows is what a split table has for a file whose rows are the samples.
-const allRows = "*"
-
 // setFiles yields the files of a set, in path order: the regular ones, without
 // the dataset's own rules.
 func (r *Repo) setFiles(ctx context.Context, set ModelSet) iter.Seq2[inSet, error] {
@@ -49,7 +48,7 @@ func (r *Repo) setFiles(ctx context.Context, set ModelSet) iter.Seq2[inSet, erro
 				yield(inSet{}, err)
 				return
 			}
-			if !e.Entry.Mode.IsRegular() || isRules(e.Path) {
+			if !e.Entry.Mode.IsRegular() || dataset.IsOwn(e.Path) {
 				continue
 			}
 			file := inSet{TreeEntry: e}
@@ -119,7 +118,7 @@ func (t *splitTables) of(path string) (in []ModelSplit, rows bool, err error) {
 		}
 		for _, s := range t.splits {
 			if s.Scheme == table.scheme && inSplit(names, s.Split) {
-				in, rows = append(in, s), rows || names == allRows
+				in, rows = append(in, s), rows || names == split.AllRows
 			}
 		}
 	}
@@ -127,8 +126,8 @@ func (t *splitTables) of(path string) (in []ModelSplit, rows bool, err error) {
 }
 
 // inSplit reports whether the value of a split table names a split.
-func inSplit(names, split string) bool {
-	return names == allRows || slices.Contains(strings.Split(names, ","), split)
+func inSplit(names, name string) bool {
+	return names == split.AllRows || slices.Contains(strings.Split(names, ","), name)
 }
 
 // at returns what the table has for a path; empty: nothing.

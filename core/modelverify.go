@@ -149,7 +149,7 @@ func (r *Repo) fingerprintsAgain(ctx context.Context, link ModelLink, data objec
 func (r *Repo) bringRows(ctx context.Context, tree objects.ID, of objects.Split) error {
 	return r.bring(ctx, func(yield func(objects.Entry, error) bool) {
 		for item, err := range treeMap(of.Table).All(ctx, r.store) {
-			if err == nil && string(item.Value) != allRows {
+			if err == nil && string(item.Value) != split.AllRows {
 				continue
 			}
 			var e objects.Entry

@@ -21,12 +21,6 @@ type samples struct {
 
 var _ dataset.Files = samples{}
 
-// isRules reports whether a path is one of the files that rule a dataset, at
-// the root or, of ignore files, anywhere.
-func isRules(path string) bool {
-	return path == RulesFile || path == IgnoreFile || len(path) > len(IgnoreFile) && path[len(path)-len(IgnoreFile)-1:] == "/"+IgnoreFile
-}
-
 // All yields the regular files but the rules, in path order.
 func (s samples) All(ctx context.Context) iter.Seq2[dataset.File, error] {
 	return func(yield func(dataset.File, error) bool) {
@@ -35,7 +29,7 @@ func (s samples) All(ctx context.Context) iter.Seq2[dataset.File, error] {
 				yield(dataset.File{}, err)
 				return
 			}
-			if e.Entry.Mode.IsRegular() && !isRules(e.Path) && !yield(dataset.File{Path: e.Path, Entry: e.Entry}, nil) {
+			if e.Entry.Mode.IsRegular() && !dataset.IsOwn(e.Path) && !yield(dataset.File{Path: e.Path, Entry: e.Entry}, nil) {
 				return
 			}
 		}

@@ -79,14 +79,17 @@ func firstSealed(scheme split.Scheme, names string) string {
 	return ""
 }
 
-// readSealed decides whether a file may be read that a commit may seal: it is
-// refused with a *SealedError, or that it is read is logged.
-func (r *Repo) readSealed(ctx context.Context, rev string, id objects.ID, path, unseal string) error {
+// readSealed decides whether a file may be read that a commit may seal, and
+// what else of it is sealed: it is refused with a *SealedError, or that it is
+// read is logged.
+func (r *Repo) readSealed(ctx context.Context, rev string, id objects.ID, path, unseal string, found ...SplitName) error {
 	c, err := r.commit(ctx, id)
 	if err != nil {
 		return err
 	}
-	var found []SplitName
+	if unseal == "" && len(found) > 0 {
+		return &SealedError{Rev: rev, Path: path, Scheme: found[0].Scheme, Split: found[0].Split}
+	}
 	for f, err := range sealedFiles(ctx, r.store, c.Splits, []string{path}) {
 		switch {
 		case err != nil:

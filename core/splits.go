@@ -60,6 +60,7 @@ func (r *Repo) Splits(ctx context.Context, opt SplitsOptions) (SplitsResult, err
 	if err != nil {
 		return res, err
 	}
+	at.facts = r.openFacts()
 	defer at.facts.Close() //nolint:errcheck // facts may be lost
 	res.Commit = at.id
 	for _, s := range at.Splits {
@@ -82,8 +83,7 @@ type splitting struct {
 	id objects.ID
 }
 
-// splitsOf opens the splits of a commit; empty is HEAD. Its facts must be
-// closed.
+// splitsOf opens the splits of a commit; empty is HEAD.
 func (r *Repo) splitsOf(ctx context.Context, rev string) (*splitting, error) {
 	t, err := r.Resolve(ctx, orHead(rev))
 	if err != nil {
@@ -97,8 +97,10 @@ func (r *Repo) splitsOf(ctx context.Context, rev string) (*splitting, error) {
 
 func (r *Repo) splitsAtCommit(ctx context.Context, id objects.ID) (*splitting, error) {
 	c, err := r.commit(ctx, id)
-	e := &examining{Repo: r, nodes: r.store, tree: c.Tree, files: samples{r, c.Tree}, facts: r.openFacts()}
-	return &splitting{examining: e, Commit: c, id: id}, err
+	if err != nil {
+		return nil, err
+	}
+	return &splitting{examining: &examining{Repo: r, tree: c.Tree, files: samples{r, c.Tree}}, Commit: c, id: id}, nil
 }
 
 // input is what a scheme of the commit is looked at with.
@@ -277,11 +279,7 @@ func (p *splitting) labels(ctx context.Context) (*label.Labels, error) {
 	if p.config, err = rules.checks(); err != nil {
 		return nil, err
 	}
-	format, err := p.labelFormat(ctx)
-	if err != nil || format == label.None {
-		return nil, err
-	}
-	return label.Read(ctx, p.files, p.facts, format)
+	return p.readLabels(ctx)
 }
 
 // CommitScheme is what a commit says of a scheme.

@@ -143,17 +143,9 @@ func (p *splitting) noSplit(name string) error {
 	e := &NoSplitError{Commit: p.id, Split: name}
 	for _, s := range p.Splits {
 		for split := range s.Fingerprints {
-			e.Known = append(e.Known, schemeAndSplit(s.Scheme, split))
+			e.Known = append(e.Known, splitText(s.Scheme, split))
 		}
 	}
 	slices.Sort(e.Known)
 	return e
-}
-
-// schemeAndSplit is how a split is written: without the default scheme.
-func schemeAndSplit(scheme, name string) string {
-	if scheme == split.Default {
-		return name
-	}
-	return scheme + ":" + name
 }

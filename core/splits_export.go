@@ -57,7 +57,7 @@ func (r *Repo) ExportSplit(ctx context.Context, opt SplitExportOptions) (SplitEx
 		return SplitExport{}, err
 	}
 	if scheme.OfRows() {
-		if err := at.bringTables(ctx, s); err != nil {
+		if err := r.bringRows(ctx, at.tree, s); err != nil {
 			return SplitExport{}, err
 		}
 	}
@@ -77,24 +77,6 @@ func (r *Repo) ExportSplit(ctx context.Context, opt SplitExportOptions) (SplitEx
 		}
 	}
 	return out, err
-}
-
-// bringTables makes the tables of a scheme of rows be here.
-func (p *splitting) bringTables(ctx context.Context, s objects.Split) error {
-	var failed error
-	err := p.bring(ctx, func(yield func(objects.Entry, error) bool) {
-		for item, err := range treeMap(s.Table).All(ctx, p.store) {
-			var e objects.Entry
-			if err == nil {
-				e, _, err = p.lookUp(ctx, p.tree, string(item.Key))
-			}
-			if !yield(e, err) || err != nil {
-				failed = err
-				return
-			}
-		}
-	})
-	return firstError(err, failed)
 }
 
 // CatSplit writes the rows of a table, REV:PATH, that are in a split
@@ -133,13 +115,12 @@ func (r *Repo) CatSplit(ctx context.Context, spec, name, unseal string, w io.Wri
 	if err != nil {
 		return err
 	}
+	var sealed []SplitName
 	if slices.Contains(scheme.Sealed, name) {
-		if unseal == "" {
-			return &SealedError{Rev: t.ID.Short(), Path: file, Scheme: schemeName, Split: name}
-		}
-		if err := r.logUnseal(ctx, t.ID, []SplitName{{Scheme: schemeName, Split: name, Rows: scheme.OfRows(), Sealed: true}}, unseal); err != nil {
-			return err
-		}
+		sealed = append(sealed, SplitName{Scheme: schemeName, Split: name, Rows: scheme.OfRows(), Sealed: true})
+	}
+	if err := r.readSealed(ctx, t.ID.Short(), t.ID, file, unseal, sealed...); err != nil {
+		return err
 	}
 	if err := r.bring(ctx, oneEntry(f.Entry)); err != nil {
 		return err

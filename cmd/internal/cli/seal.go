@@ -96,7 +96,7 @@ func explainSeal(err error) (failure, bool) {
 		return failure{Code: "no_split", Hint: haveSplits(e.Have), Exit: ExitNotFound}, true
 	}
 	if _, ok := errors.AsType[*core.RowSplitError](err); ok {
-		return failure{Code: "row_split", Hint: `"mlvc split export" writes the rows of a split`, Exit: ExitRefused}, true
+		return failure{Code: "row_split", Hint: `"mlvc cat REV:TABLE --split SCHEME:NAME" writes the rows of a split`, Exit: ExitRefused}, true
 	}
 	if e, ok := errors.AsType[*core.SealedError](err); ok {
 		hint := `with --unseal REASON it is read, and "mlvc op log" says so from then on`

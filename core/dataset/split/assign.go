@@ -87,7 +87,7 @@ func assignWhole(ctx context.Context, store objects.Store, s Scheme, in Input) (
 }
 
 func assignChanges(ctx context.Context, store objects.Store, s Scheme, in Input) (Assigned, error) {
-	if in.Before == nil || in.Changes == nil || in.Redraw || in.Before.Rule != s.Rule() {
+	if in.Before == nil || in.Changes == nil || in.Before.Rule != s.Rule() {
 		return Assigned{}, errWhole
 	}
 	a := newAssigner(store, s, in)

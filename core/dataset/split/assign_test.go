@@ -188,7 +188,7 @@ func TestChangedSeedDrawsAnew(t *testing.T) {
 	if second.Table == first.Table {
 		t.Error("another seed, the same draw")
 	}
-	again := r.assign(draw("a"), split.Input{Files: d, Before: &second.Split, Redraw: true})
+	again := r.next(draw("a"), second, d, d)
 	if again.Table != first.Table {
 		t.Error("drawn anew is not as drawn first")
 	}

@@ -49,7 +49,7 @@ func (a *assigner) drawWhole(ctx context.Context, pl placer) (*draw, error) {
 // prior reports whether what was assigned before counts, and whether the rule
 // has changed since.
 func (a *assigner) prior() (keeps, changed bool) {
-	if a.in.Before == nil || a.in.Redraw {
+	if a.in.Before == nil {
 		return false, false
 	}
 	before, err := ParseRule(a.in.Before.Scheme, a.in.Before.Rule)

@@ -170,7 +170,7 @@ func (r *repo) next(s split.Scheme, before split.Assigned, old, d data) split.As
 // change assigns by the changes alone.
 func (r *repo) change(s split.Scheme, before split.Assigned, old, d data) split.Assigned {
 	r.t.Helper()
-	changes := split.TreeChanges(context.Background(), r.store, old.tree(r.t, r.store), d.tree(r.t, r.store), nil)
+	changes := split.TreeChanges(context.Background(), r.store, old.tree(r.t, r.store), d.tree(r.t, r.store))
 	return r.assign(s, split.Input{Files: d, Before: &before.Split, BeforeFiles: old, Changes: changes, State: before.State})
 }
 

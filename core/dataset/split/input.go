@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"path"
 
 	"github.com/mlvc/mlvc/core/dataset"
 	"github.com/mlvc/mlvc/objects"
@@ -40,8 +39,6 @@ type Input struct {
 	Changes iter.Seq2[Change, error]
 	// State is what Assign returned beside Before, or nil.
 	State []byte
-	// Redraw tells a scheme with ratios to forget what was assigned before.
-	Redraw bool
 }
 
 // Change is a file that was added (Old is nil), changed, or removed.
@@ -55,20 +52,16 @@ func (c Change) Path() string {
 	return c.Old.Path
 }
 
-// TreeChanges returns the changes between two trees, of regular files alone;
-// keep says which paths can be samples at all, nil that all can but mlvc.toml
-// and .mlvcignore. It must be what Files leaves out, too.
-func TreeChanges(ctx context.Context, g objects.Getter, before, after prolly.Map, keep func(path string) bool) iter.Seq2[Change, error] {
-	if keep == nil {
-		keep = func(p string) bool { return p != "mlvc.toml" && path.Base(p) != ".mlvcignore" }
-	}
+// TreeChanges returns the changes between two trees, of regular files alone but
+// for the dataset's own (dataset.IsOwn), which Files leaves out, too.
+func TreeChanges(ctx context.Context, g objects.Getter, before, after prolly.Map) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
 		for c, err := range prolly.Diff(ctx, g, before, after) {
 			if err != nil {
 				yield(Change{}, err)
 				return
 			}
-			if !keep(string(c.Key)) {
+			if dataset.IsOwn(string(c.Key)) {
 				continue
 			}
 			change, err := treeChange(c)

@@ -45,7 +45,7 @@ func TestChangesAreNotAWalk(t *testing.T) {
 		r, s := newRepo(t), scheme(t, c.tree)
 		before := r.from(s, c.old)
 		want := r.next(s, before, c.old, c.next)
-		changes := split.TreeChanges(t.Context(), r.store, c.old.tree(t, r.store), c.next.tree(t, r.store), nil)
+		changes := split.TreeChanges(t.Context(), r.store, c.old.tree(t, r.store), c.next.tree(t, r.store))
 		r.store.ResetCounts()
 		in := split.Input{Files: unwalked{c.next}, Before: &before.Split, BeforeFiles: unwalked{c.old}, Changes: changes, State: before.State}
 		got := r.assign(s, in)
