@@ -107,20 +107,13 @@ func (r *Repo) openFacts() *facts.Cache { return facts.Open(r.env.FS, r.factsPat
 // run applies the schemes and looks at the rules. Split tables are put into the
 // store, and are durable when it is next synced.
 func (e *examining) run(ctx context.Context) (*Consistency, error) {
-	var err error
-	if e.schemes, err = e.rules.schemes(); err != nil {
+	if err := e.open(); err != nil {
 		return nil, err
 	}
-	if e.config, err = e.rules.checks(); err != nil {
-		return nil, err
-	}
-	e.res = &Consistency{Report: &dataset.Report{}}
+	defer e.facts.Close() //nolint:errcheck // facts may be lost
 	if len(e.schemes) == 0 && e.rules.Checks == nil {
 		return e.res, nil
 	}
-	e.files = samples{e.Repo, e.tree}
-	e.facts = e.openFacts()
-	defer e.facts.Close() //nolint:errcheck // facts may be lost
 	in := check.Input{
 		Files: e.files, Getter: e.nodes, Tree: e.tree, Config: e.config, Facts: e.facts,
 		Rows: e.tableRows, IsTable: isTable, Near: e.near, NearVersion: similar.Version, Now: e.env.Now, Workers: e.env.workers(),
@@ -136,6 +129,7 @@ func (e *examining) run(ctx context.Context) (*Consistency, error) {
 			return nil, err
 		}
 	}
+	var err error
 	if in.Waivers, err = e.inherited(ctx); err != nil {
 		return nil, err
 	}
@@ -149,17 +143,41 @@ func (e *examining) run(ctx context.Context) (*Consistency, error) {
 	return e.res, nil
 }
 
-// scheme applies one scheme and prepares its checks.
-func (e *examining) scheme(ctx context.Context, s split.Scheme, in *check.Input) error {
-	assigned, err := e.assign(ctx, s)
-	if err != nil {
+// open reads the rules and opens what they are applied to. Facts are to be
+// closed.
+func (e *examining) open() (err error) {
+	if e.schemes, err = e.rules.schemes(); err != nil {
 		return err
 	}
-	if err := misread(s, assigned); err != nil {
+	if e.config, err = e.rules.checks(); err != nil {
 		return err
+	}
+	e.res = &Consistency{Report: &dataset.Report{}}
+	e.files = samples{e.Repo, e.tree}
+	e.facts = e.openFacts()
+	return nil
+}
+
+// apply applies one scheme, and notes what comes of it.
+func (e *examining) apply(ctx context.Context, s split.Scheme) (split.Assigned, error) {
+	assigned, err := e.assign(ctx, s)
+	if err == nil {
+		err = misread(s, assigned)
+	}
+	if err != nil {
+		return assigned, err
 	}
 	e.res.splits = append(e.res.splits, assigned.Split)
 	e.res.Schemes = append(e.res.Schemes, schemeResult(s, assigned))
+	return assigned, nil
+}
+
+// scheme applies one scheme and prepares its checks.
+func (e *examining) scheme(ctx context.Context, s split.Scheme, in *check.Input) error {
+	assigned, err := e.apply(ctx, s)
+	if err != nil {
+		return err
+	}
 	in.Given = append(in.Given, given(s, assigned.Findings)...)
 	in.Unread = append(in.Unread, assigned.Unread...)
 	cs := check.Scheme{

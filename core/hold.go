@@ -38,26 +38,54 @@ func (s *session) hold(ctx context.Context, c *objects.Commit, rules Rules, wish
 }
 
 // note notes in a commit that history already made what its own mlvc.toml says
-// of splits. Nothing that is found refuses it; rules that cannot be followed
-// are warned of.
-func (s *session) note(ctx context.Context, c *objects.Commit) (*Consistency, error) {
+// of splits. Nothing is checked; rules that cannot be followed are warned of.
+func (s *session) note(ctx context.Context, c *objects.Commit) error {
 	rules, err := s.rulesOf(ctx, c.Tree)
-	if err == nil && rules.Splits == nil && rules.Checks == nil {
-		return nil, nil
+	if err == nil && rules.Splits != nil {
+		e := &examining{Repo: s.Repo, nodes: s.store, rules: rules, tree: c.Tree, parents: c.Parents}
+		c.Splits, err = e.divide(ctx, s)
 	}
-	var res *Consistency
-	if err == nil {
-		res, err = s.examine(ctx, c, rules)
+	return s.unruled(err)
+}
+
+// unruled makes a warning of rules that cannot be followed.
+func (s *session) unruled(err error) error {
+	bad, ok := errors.AsType[*RulesError](err)
+	if !ok {
+		return err
 	}
-	if bad, ok := errors.AsType[*RulesError](err); ok {
-		s.env.Events.Warn(Warning{Code: "rules", Message: "splits are not recorded: " + bad.Error()})
-		return nil, nil
-	}
-	if err != nil {
+	s.env.Events.Warn(Warning{Code: "rules", Message: "splits are not recorded: " + bad.Error()})
+	return nil
+}
+
+// divide applies the schemes alone.
+func (e *examining) divide(ctx context.Context, s *session) ([]objects.Split, error) {
+	if err := e.inherit(ctx, s); err != nil {
 		return nil, err
 	}
-	c.Splits, c.Waivers = res.splits, res.waivers
-	return res, nil
+	if err := e.open(); err != nil {
+		return nil, err
+	}
+	defer e.facts.Close() //nolint:errcheck // facts may be lost
+	for _, scheme := range e.schemes {
+		if _, err := e.apply(ctx, scheme); err != nil {
+			return nil, err
+		}
+	}
+	return e.res.splits, nil
+}
+
+// report tells what the checks find in a commit that was made without them.
+func (s *session) report(ctx context.Context, c *objects.Commit) error {
+	rules, err := s.rulesOf(ctx, c.Tree)
+	if err != nil || rules.Splits == nil && rules.Checks == nil {
+		return s.unruled(err)
+	}
+	res, err := s.examine(ctx, c, rules)
+	if err == nil {
+		s.warnOf(res.Report)
+	}
+	return s.unruled(err)
 }
 
 // examine holds a commit that is about to be made to the rules, and says what
@@ -177,11 +205,23 @@ func firstOf(report *dataset.Report, c dataset.Checked) string {
 	return count(int(c.Findings-c.Waived), "finding", "findings")
 }
 
-// rulesOf reads the mlvc.toml of a tree.
+// rulesOf reads the mlvc.toml of a tree, for a verb that holds no lock.
 func (r *Repo) rulesOf(ctx context.Context, tree objects.ID) (Rules, error) {
+	return r.readRulesOf(ctx, tree, r.bring)
+}
+
+// rulesOf reads the mlvc.toml of a tree.
+func (s *session) rulesOf(ctx context.Context, tree objects.ID) (Rules, error) {
+	return s.readRulesOf(ctx, tree, s.bring)
+}
+
+func (r *Repo) readRulesOf(ctx context.Context, tree objects.ID, bring func(context.Context, entries) error) (Rules, error) {
 	e, ok, err := r.lookUp(ctx, tree, RulesFile)
 	if err != nil || !ok {
 		return DefaultRules(), err
+	}
+	if err := bring(ctx, oneEntry(e)); err != nil {
+		return Rules{}, err
 	}
 	var text bytes.Buffer
 	if err := content.Read(ctx, r.store, e, &text, 1); err != nil {

@@ -178,7 +178,7 @@ type importing struct {
 	contents *importContents
 	made     []madeCommit
 	gaps     ImportMissingError
-	found    *Consistency // what the checks found in the commit made last
+	last     *objects.Commit // that was made last, whose data the checks look at
 }
 
 // imported is what a git commit became: its own commit, or that of the

@@ -131,8 +131,10 @@ func (im *importing) record(ctx context.Context) error {
 			return fmt.Errorf("git commit %.12s: %w", c.ID, err)
 		}
 	}
-	if im.found != nil {
-		im.warnOf(im.found.Report)
+	if im.last != nil {
+		if err := im.report(ctx, im.last); err != nil {
+			return err
+		}
 	}
 	return im.store.Sync(ctx)
 }
@@ -274,9 +276,10 @@ func (im *importing) put(ctx context.Context, c gitpair.RevisionCommit, tree obj
 	}
 	change.Files, change.Bytes = change.Files+totals.Files, change.Bytes+totals.Bytes
 	commit.Delta = change
-	if im.found, err = im.note(ctx, &commit); err != nil {
+	if err := im.note(ctx, &commit); err != nil {
 		return objects.ID{}, err
 	}
+	im.last = &commit
 	o, err := objects.EncodeCommit(commit)
 	if err != nil {
 		return objects.ID{}, err

@@ -45,6 +45,31 @@ func (r *Repo) SplitNames(ctx context.Context, rev string) ([]SplitName, error) 
 	return splitNames(c.Splits), err
 }
 
+// SchemeNames lists the schemes of the last commit, and those that the working
+// mlvc.toml has beside them.
+func (r *Repo) SchemeNames(ctx context.Context) ([]string, error) {
+	_, _, h, err := r.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var splits []objects.Split
+	if !h.Commit.IsZero() {
+		c, err := r.commit(ctx, h.Commit)
+		if err != nil {
+			return nil, err
+		}
+		splits = c.Splits
+	}
+	names := schemeNames(splits)
+	changes, err := r.splitRulesChanged(splits)
+	for _, c := range changes {
+		if c.Change == SchemeNew {
+			names = append(names, c.Scheme)
+		}
+	}
+	return names, err
+}
+
 func splitNames(splits []objects.Split) []SplitName {
 	var list []SplitName
 	for _, s := range splits {

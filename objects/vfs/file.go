@@ -28,8 +28,17 @@ func TempName(dir string) string {
 // folder. After an error name is as before, or already replaced if only the
 // last step failed; the temporary file is removed.
 func WriteFile(fsys FS, name string, data []byte, perm fs.FileMode) error {
+	return WriteFrom(fsys, name, perm, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// WriteFrom is WriteFile of what fill writes. Writes are not buffered. If fill
+// fails, name is as before.
+func WriteFrom(fsys FS, name string, perm fs.FileMode, fill func(w io.Writer) error) error {
 	temp := TempName(filepath.Dir(name))
-	if err := writeNew(fsys, temp, data, perm); err != nil {
+	if err := writeNew(fsys, temp, perm, fill); err != nil {
 		return errors.Join(err, removeTemp(fsys, temp))
 	}
 	if err := fsys.Rename(temp, name); err != nil {
@@ -46,13 +55,12 @@ func removeTemp(fsys FS, temp string) error {
 	return nil
 }
 
-func writeNew(fsys FS, name string, data []byte, perm fs.FileMode) error {
+func writeNew(fsys FS, name string, perm fs.FileMode, fill func(w io.Writer) error) error {
 	f, err := fsys.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|NoFollow, perm)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	if err == nil {
+	if err = fill(f); err == nil {
 		err = f.Sync()
 	}
 	if cerr := f.Close(); err == nil {

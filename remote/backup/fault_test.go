@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,17 +106,44 @@ func TestCreateFaults(t *testing.T) {
 // unplugged is a disk that is taken away after so many writes; what comes then
 // goes to the folder that it was mounted on.
 type unplugged struct {
-	bucket.Bucket
-	under  bucket.Bucket
-	writes int
+	disk, under bucket.Bucket
+	writes      atomic.Int64
+}
+
+// at is what lies at the mount point now.
+func (u *unplugged) at() bucket.Bucket {
+	if u.writes.Load() <= 0 {
+		return u.under
+	}
+	return u.disk
+}
+
+func (u *unplugged) Get(ctx context.Context, key string) ([]byte, bucket.Version, error) {
+	return u.at().Get(ctx, key)
+}
+
+func (u *unplugged) GetRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	return u.at().GetRange(ctx, key, offset, length)
 }
 
 func (u *unplugged) PutIfAbsent(ctx context.Context, key string, body io.ReaderAt, size int64) error {
-	if u.writes--; u.writes == 0 {
-		u.Bucket = u.under
-	}
-	return u.Bucket.PutIfAbsent(ctx, key, body, size)
+	u.writes.Add(-1)
+	return u.at().PutIfAbsent(ctx, key, body, size)
 }
+
+func (u *unplugged) Swap(ctx context.Context, key string, old bucket.Version, data []byte) (bucket.Version, error) {
+	return u.at().Swap(ctx, key, old, data)
+}
+
+func (u *unplugged) List(ctx context.Context, prefix string) iter.Seq2[bucket.Info, error] {
+	return u.at().List(ctx, prefix)
+}
+
+func (u *unplugged) Delete(ctx context.Context, key string) error { return u.at().Delete(ctx, key) }
+
+func (u *unplugged) String() string { return u.disk.String() }
+
+func (u *unplugged) Close() error { return nil }
 
 // A first set of which a part went elsewhere is not listed: what is, is whole.
 func TestCreateUnplugged(t *testing.T) {
@@ -122,9 +151,10 @@ func TestCreateUnplugged(t *testing.T) {
 		r := newRepo(t, 3)
 		r.random()
 		disk, under := buckettest.Memory(), buckettest.Memory()
-		u := &unplugged{disk, under, writes}
+		u := &unplugged{disk: disk, under: under}
+		u.writes.Store(int64(writes))
 		_, err := r.create(u, r.wanted(r.random(), objects.Full))
-		if u.writes > 0 {
+		if u.writes.Load() > 0 {
 			if err != nil || writes < 5 {
 				t.Fatalf("%d writes: %v", writes, err)
 			}

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"io"
 	"slices"
@@ -201,13 +201,14 @@ func joinRules() string { return strings.Join(ruleWords(), ", ") }
 
 // writeMade writes what make makes into a file, or, for "-", prints it.
 func (a *app) writeMade(file string, make func(w io.Writer) error) error {
-	var body bytes.Buffer
-	if err := make(&body); err != nil {
-		return err
-	}
 	if file == "-" {
-		_, err := a.out.w.Write(body.Bytes())
-		return err
+		return make(a.out.w)
 	}
-	return vfs.WriteFile(a.env.FS, a.file(file), body.Bytes(), 0o666)
+	return vfs.WriteFrom(a.env.FS, a.file(file), 0o666, func(w io.Writer) error {
+		buffered := bufio.NewWriterSize(w, 1<<20)
+		if err := make(buffered); err != nil {
+			return err
+		}
+		return buffered.Flush()
+	})
 }

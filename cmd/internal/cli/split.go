@@ -158,20 +158,14 @@ func printClasses(t *text, s core.SplitScheme) {
 // completeScheme completes the schemes of the last commit and of mlvc.toml.
 func (a *app) completeScheme(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	return a.complete(cmd, func(r *core.Repo) []string {
-		res, err := r.Splits(cmd.Context(), core.SplitsOptions{})
+		names, err := r.SchemeNames(cmd.Context())
 		if err != nil {
 			return nil
 		}
-		var found []string
-		for _, s := range res.Schemes {
-			found = append(found, s.Scheme+"\tscheme")
+		for i, name := range names {
+			names[i] = name + "\tscheme"
 		}
-		for _, c := range res.Working {
-			if c.Change == core.SchemeNew {
-				found = append(found, c.Scheme+"\tscheme of mlvc.toml")
-			}
-		}
-		return found
+		return names
 	})
 }
 
@@ -182,19 +176,10 @@ func (a *app) completeSplitName(cmd *cobra.Command, args []string, begun string)
 		return a.completeRevision(cmd, args, begun)
 	}
 	return a.complete(cmd, func(r *core.Repo) []string {
-		res, err := r.Splits(cmd.Context(), core.SplitsOptions{})
-		if err != nil {
-			return nil
-		}
+		names, _ := r.SplitNames(cmd.Context(), "")
 		var found []string
-		for _, s := range res.Schemes {
-			for _, one := range s.Splits {
-				name := one.Name
-				if s.Scheme != core.DefaultScheme {
-					name = s.Scheme + ":" + name
-				}
-				found = append(found, name+"\tsplit of "+s.Scheme)
-			}
+		for _, n := range names {
+			found = append(found, n.String()+"\t"+splitNote(n))
 		}
 		return found
 	})
