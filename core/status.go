@@ -117,10 +117,11 @@ func (r *Repo) Status(ctx context.Context, paths []string, each func(StatusEntry
 		}
 	}
 	ch := &st.Changes
-	ch.Files = d.tally.Files + ch.Added + ch.Changed
-	ch.Bytes = d.tally.Bytes + ch.AddedBytes + ch.ChangedBytes
+	same := d.unchanged()
+	ch.Files = same.Files + ch.Added + ch.Changed
+	ch.Bytes = same.Bytes + ch.AddedBytes + ch.ChangedBytes
 	if p := st.Part; p != nil {
-		p.Files, p.Bytes = p.Files+d.tally.Files, p.Bytes+d.tally.Bytes
+		p.Files, p.Bytes = p.Files+same.Files, p.Bytes+same.Bytes
 		if len(paths) > 0 {
 			p.Files, p.Bytes = 0, 0
 		}

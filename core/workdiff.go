@@ -39,7 +39,9 @@ type workDiff struct {
 	part  Part
 	rules Rules
 	paths []string
-	tally worktree.Tally // what is unchanged
+	// What is unchanged by stat, and by what was read. The first is counted
+	// while files are read for the second.
+	clean, same worktree.Tally
 
 	index   *worktree.Index
 	refresh []worktree.Update
@@ -72,6 +74,11 @@ func (r *Repo) workDiff(ctx context.Context, h head, paths []string) (*workDiff,
 	return &workDiff{repo: r, head: h, part: part, rules: rules, paths: paths, index: index}, nil
 }
 
+// unchanged is what does not differ, when all changes were yielded.
+func (d *workDiff) unchanged() worktree.Tally {
+	return worktree.Tally{Files: d.clean.Files + d.same.Files, Bytes: d.clean.Bytes + d.same.Bytes}
+}
+
 func (d *workDiff) close() { d.index.Close() } //nolint:errcheck // it was only read
 
 // changes yields what differs. It may be used once.
@@ -79,7 +86,7 @@ func (d *workDiff) changes(ctx context.Context) iter.Seq2[workChange, error] {
 	items := d.repo.scan(ctx, d.part, d.head.Tree, worktree.ScanOptions{
 		WalkOptions: worktree.WalkOptions{FS: d.repo.env.FS, Root: d.repo.root, Track: d.rules.Track, Paths: d.paths},
 		Index:       d.index,
-		Clean:       &d.tally,
+		Clean:       &d.clean,
 	})
 	return func(yield func(workChange, error) bool) {
 		for h, err := range ordered.Map(ctx, items, d.repo.env.workers(), toRead, d.look) {
@@ -96,8 +103,8 @@ func (d *workDiff) changes(ctx context.Context) iter.Seq2[workChange, error] {
 				continue // new, and gone again; or what left the dataset before
 			}
 			if !differs {
-				d.tally.Files++
-				d.tally.Bytes += c.New.Size
+				d.same.Files++
+				d.same.Bytes += c.New.Size
 				continue
 			}
 			if !yield(c, nil) {
