@@ -242,7 +242,7 @@ func (r *recovery) look(ctx context.Context) error {
 		if err != nil {
 			return r.at.failed(setsPrefix, err)
 		}
-		label, ok := folderLabel(info.Key)
+		label, ok := LabelOf(info.Key)
 		if !ok {
 			continue
 		}
