@@ -76,7 +76,8 @@ func (e *LostBackupsError) Error() string {
 func (r *Repo) CreateBackup(ctx context.Context, b *Backups, opt BackupCreateOptions) (res BackupCreateResult, err error) {
 	started := r.env.Now()
 	res.URL, res.Name = b.url, b.place.Name
-	if err := r.checkBackup(b, opt); err != nil {
+	recipients, err := r.checkBackup(b, opt)
+	if err != nil {
 		return res, err
 	}
 	if opt.Commit != "" {
@@ -97,29 +98,30 @@ func (r *Repo) CreateBackup(ctx context.Context, b *Backups, opt BackupCreateOpt
 	if err := c.run(ctx); err != nil {
 		return res, b.unwritten(err)
 	}
-	b.remember(ctx)
+	b.remember(ctx, recipients)
 	r.env.Events.Progress(Progress{Phase: PhaseFinished, Bytes: res.Bytes})
 	res.Took = r.env.Now().Sub(started)
 	return res, nil
 }
 
-// checkBackup refuses what can be known before anything is done.
-func (r *Repo) checkBackup(b *Backups, opt BackupCreateOptions) error {
+// checkBackup refuses what can be known before anything is done, and returns for
+// whom is written.
+func (r *Repo) checkBackup(b *Backups, opt BackupCreateOptions) ([]string, error) {
 	if opt.Commit != "" && opt.Rev != "" {
-		return &UsageError{What: "--commit backs up the commit that it makes, so a revision does not go with it", Hint: "leave one of them out"}
+		return nil, &UsageError{What: "--commit backs up the commit that it makes, so a revision does not go with it", Hint: "leave one of them out"}
 	}
 	if folder := strings.TrimPrefix(b.url, "file://"); inside(r.root, filepath.FromSlash(folder)) {
-		return &UsageError{What: fmt.Sprintf("%s is inside of the dataset itself, and would be lost with it", b.url), Hint: "choose a folder outside of " + r.root + ", best on another disk"}
+		return nil, &UsageError{What: fmt.Sprintf("%s is inside of the dataset itself, and would be lost with it", b.url), Hint: "choose a folder outside of " + r.root + ", best on another disk"}
 	}
 	part, err := r.readPart()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if part.Promised {
-		return &PromisedError{Remote: part.Remote}
+		return nil, &PromisedError{Remote: part.Remote}
 	}
 	if len(b.dest.List().Sets) == 0 && !opt.Anew && b.seen() {
-		return &LostBackupsError{URL: b.url}
+		return nil, &LostBackupsError{URL: b.url}
 	}
 	return b.checkRecipients()
 }

@@ -109,7 +109,9 @@ func (b *Backups) Expire(ctx context.Context, opt BackupExpireOptions, settings 
 	if res.SweptKeys, err = b.sweepKeys(ctx); err != nil {
 		return res, b.failed(err)
 	}
-	b.remember(ctx)
+	if b.memory.Newest != "" { // whom the list names was never approved of here
+		b.remember(ctx, b.memory.Recipients)
+	}
 	return res, nil
 }
 
@@ -133,9 +135,7 @@ func (b *Backups) sweepKeys(ctx context.Context) (int, error) {
 	if !ok {
 		return 0, nil
 	}
-	n, err := sealed.SweepKeys(ctx, 2*len(b.dest.List().Sets)+10, func(key string) bool {
-		return strings.HasPrefix(key, "sets/") && !strings.HasSuffix(key, ".parity")
-	})
+	n, err := sealed.SweepKeys(ctx, 2*len(b.dest.List().Sets)+10, backup.IsSealed)
 	if isDamage(err) && ctx.Err() == nil {
 		return n, nil
 	}

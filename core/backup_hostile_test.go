@@ -166,28 +166,41 @@ func TestBackupHostileIdentity(t *testing.T) {
 	}
 }
 
-// twoKeys is a place whose sets are encrypted with two keys, as two machines make
-// them that cannot read; and the files of the keys.
-func twoKeys(t *testing.T) (*rotting, []string) {
-	t.Helper()
-	r := newRotting(t, true)
+// blindSet makes a set as a machine that cannot read: of a key of its own.
+func (r *rotting) blindSet() string {
+	r.t.Helper()
 	reader := r.keys
 	r.keys.Identities = nil
 	r.write("more.txt", "more")
 	r.commit(core.CommitOptions{})
 	res, err := rotAt(r, r.place, func(b *core.Backups) (core.BackupCreateResult, error) {
 		return within(r.data, func(repo *core.Repo) (core.BackupCreateResult, error) {
-			return repo.CreateBackup(t.Context(), b, core.BackupCreateOptions{Kind: objects.Full})
+			return repo.CreateBackup(r.t.Context(), b, core.BackupCreateOptions{Kind: objects.Full})
 		})
 	})
 	r.must(err)
-	r.keys, r.want[res.Label] = reader, takeDisk(t, r.root)
-	var files []string
-	for info, err := range r.place.List(t.Context(), "keys/") {
+	r.keys, r.want[res.Label] = reader, takeDisk(r.t, r.root)
+	return res.Label
+}
+
+// keyFiles are the names of the key files of a place, each behind its copy.
+func (r *rotting) keyFiles(b bucket.Bucket) (files []string) {
+	r.t.Helper()
+	for info, err := range b.List(r.t.Context(), "keys/") {
 		if r.must(err); strings.HasSuffix(info.Key, ".age") {
-			files = append(files, info.Key) // its copy comes first
+			files = append(files, info.Key)
 		}
 	}
+	return files
+}
+
+// twoKeys is a place whose sets are encrypted with two keys, as two machines make
+// them that cannot read; and the files of the keys.
+func twoKeys(t *testing.T) (*rotting, []string) {
+	t.Helper()
+	r := newRotting(t, true)
+	r.blindSet()
+	files := r.keyFiles(r.place)
 	if len(files) != 4 {
 		t.Fatalf("%v", files)
 	}
@@ -261,6 +274,42 @@ func TestBackupHostileKeys(t *testing.T) {
 		for label := range r.want {
 			r.restores(b, label, true)
 		}
+	}
+}
+
+// A copy of a place brings back the key of a set of which nothing is left here, but
+// none of sets that there are not.
+func TestBackupHostileKeysOfOther(t *testing.T) {
+	r := newRotting(t, true)
+	early := bucketCopy(t, r.place)
+	label := r.blindSet()
+	files := r.keyFiles(early)
+	r.must(early.Delete(t.Context(), r.keyed[0]))
+	if res, err := r.repair(early, r.place); err != nil || res.Left > 0 || res.Healed == 0 {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if got := r.keyFiles(early); !slices.Equal(got, files) {
+		t.Errorf("the keys are %q, were %q", got, files)
+	}
+	b := bucketCopy(t, r.place)
+	for info, err := range r.place.List(t.Context(), "") {
+		r.must(err)
+		if strings.EqualFold(labelIn(info.Key), label) || strings.HasSuffix(info.Key, ".age") && !slices.Contains(files, info.Key) {
+			r.must(b.Delete(t.Context(), info.Key))
+		}
+	}
+	if res, err := r.repair(b, nil); err != nil || res.Left == 0 {
+		t.Errorf("alone: %+v, %v", res, err)
+	}
+	if res, err := r.repair(b, r.place); err != nil || res.Left > 0 {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if got := r.keyFiles(b); !slices.Equal(got, r.keyFiles(r.place)) {
+		t.Errorf("the keys are %q", got)
+	}
+	r.restores(b, label, true)
+	if found := r.verify(b); len(found) > 0 {
+		t.Errorf("after repair: %+v", found)
 	}
 }
 

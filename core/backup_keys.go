@@ -169,10 +169,17 @@ func decodeCryptRecord(data []byte) (c cryptRecord, err error) {
 		return c, fmt.Errorf("encryption of version %d (this mlvc reads up to %d): %w", v, cryptVersion, objects.ErrNewer)
 	}
 	unknown, err := objects.UnmarshalRecord(data, &c)
-	if err == nil && (len(unknown) > 0 || c.Version != cryptVersion || len(c.Destination) != 32 || len(c.Recipients) == 0 || len(c.Recipients) > maxRecipients) {
+	if err == nil && (len(unknown) > 0 || c.Version != cryptVersion || !isDestination(c.Destination) || len(c.Recipients) == 0 || len(c.Recipients) > maxRecipients) {
 		err = fmt.Errorf("%w: what the list says about encryption", objects.ErrCorrupt)
 	}
 	return c, err
+}
+
+// isDestination reports whether a text is the ID of a destination. It names a
+// folder here, so that of a forged list must not be one of anywhere else.
+func isDestination(text string) bool {
+	id, err := hex.DecodeString(text)
+	return err == nil && len(id) == 16 && hex.EncodeToString(id) == text
 }
 
 // options sets how a destination is encrypted, if it is or shall be.
@@ -207,7 +214,7 @@ func (o *openedKeys) wrap(ctx context.Context, record []byte, b bucket.Bucket) (
 	opt := crypt.Options{Destination: c.Destination, Recipients: o.recipients, Identities: o.identities, Begun: begun, Now: o.env.Now}
 	if o.memory != "" && o.answer == nil {
 		// With a passphrase everything can be read again.
-		opt.Keep = isIndex
+		opt.Keep = backup.IsRecord
 		if opt.Record, err = openNotes(ctx, o.env.FS, o.memory, c.Destination); err != nil {
 			return nil, err
 		}

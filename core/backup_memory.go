@@ -34,7 +34,9 @@ type RecipientsError struct {
 	Want  []string // likewise, who was asked for or is remembered
 	Named string   // where they were named; empty: they are remembered
 	Empty bool     // the destination has no sets
-	Path  string   // where they are remembered
+	// Change: it would be whom the destination names, and some more or less.
+	Change bool
+	Path   string // where they are remembered
 }
 
 func (e *RecipientsError) Error() string {
@@ -109,15 +111,15 @@ func (b *Backups) named() ([]string, error) {
 	return texts, err
 }
 
-// checkRecipients refuses to write for others than were asked for, or than the
-// last time.
-func (b *Backups) checkRecipients() error {
+// checkRecipients returns for whom is written, and refuses others than were asked
+// for, or than the last time.
+func (b *Backups) checkRecipients() ([]string, error) {
 	if b.memoryErr != nil {
-		return b.memoryErr
+		return nil, b.memoryErr
 	}
 	have, err := b.named()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	e := &RecipientsError{
 		URL: b.url, Have: have, Want: b.keys.texts, Named: b.place.Keys.Named,
@@ -128,22 +130,24 @@ func (b *Backups) checkRecipients() error {
 	}
 	if len(e.Want) == 0 {
 		if e.Want, e.Named = b.memory.Recipients, ""; b.memory.Newest == "" {
-			return nil // it is trusted the first time
+			return have, nil // it is trusted the first time
 		}
 	}
 	if slices.Equal(have, e.Want) {
-		return nil
+		return have, nil
 	}
-	return e
+	return nil, e
 }
 
-// remember notes what was found and written at the place, and forgets what is not
-// there any more. That it fails is a warning: the set is made.
-func (b *Backups) remember(ctx context.Context) {
-	if b.place.Memory == "" {
+// remember notes what was found at the place and for whom was written, and forgets
+// what is not there any more. recipients are not who the list names now, but who
+// was approved of: it may have been forged. Nothing is noted over what cannot be
+// read. That it fails is a warning: the set is made.
+func (b *Backups) remember(ctx context.Context, recipients []string) {
+	if b.place.Memory == "" || b.memoryErr != nil {
 		return
 	}
-	err := b.writeMemory()
+	err := b.writeMemory(recipients)
 	if err == nil {
 		err = b.pruneNotes(ctx)
 	}
@@ -152,16 +156,12 @@ func (b *Backups) remember(ctx context.Context) {
 	}
 }
 
-func (b *Backups) writeMemory() error {
+func (b *Backups) writeMemory(recipients []string) error {
 	sets := b.dest.List().Sets
 	if len(sets) == 0 {
 		return nil
 	}
-	named, err := b.named()
-	if err != nil {
-		return err
-	}
-	text, err := toml.Marshal(placeMemory{Newest: string(sets[len(sets)-1].Label), Recipients: named})
+	text, err := toml.Marshal(placeMemory{Newest: string(sets[len(sets)-1].Label), Recipients: recipients})
 	if err != nil {
 		return err
 	}
@@ -171,14 +171,8 @@ func (b *Backups) writeMemory() error {
 	return vfs.WriteFile(b.env.FS, b.memoryPath(), text, 0o666)
 }
 
-// isIndex reports whether an object is what a machine without a secret key must read
-// again: what a set is, and what it has.
-func isIndex(key string) bool {
-	return strings.HasSuffix(key, ".manifest") || strings.HasSuffix(key, ".copy") || strings.HasSuffix(key, ".idx")
-}
-
 // openNotes opens the notes of one who has no secret key: of each object that
-// isIndex names what opens that and no other.
+// backup.IsRecord names what opens that and no other.
 func openNotes(ctx context.Context, fsys vfs.FS, memory, destination string) (bucket.Bucket, error) {
 	return local.Open(ctx, fsys, filepath.Join(memory, destination))
 }
@@ -200,16 +194,13 @@ func (b *Backups) pruneNotes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	listed := make(map[string]bool)
-	for _, s := range list.Sets {
-		listed[string(s.Label)] = true
-	}
 	var gone []string
-	for info, err := range notes.List(ctx, "") {
+	for info, err := range notes.List(ctx, "sets/") {
 		if err != nil {
 			return err
 		}
-		if !listed[labelOfNote(info.Key)] && b.env.Now().Sub(info.Modified) > noteAge {
+		label, ok := backup.LabelOf(info.Key) // a note is sets/LABEL/OBJECT/SALT
+		if _, listed := list.Find(label); ok && !listed && b.env.Now().Sub(info.Modified) > noteAge {
 			gone = append(gone, info.Key)
 		}
 	}
@@ -219,13 +210,4 @@ func (b *Backups) pruneNotes(ctx context.Context) error {
 		}
 	}
 	return notes.Close()
-}
-
-// labelOfNote is the set that a note, sets/LABEL/OBJECT/SALT, belongs to.
-func labelOfNote(key string) string {
-	parts := strings.SplitN(key, "/", 3)
-	if len(parts) < 3 {
-		return ""
-	}
-	return strings.ToUpper(parts[1])
 }

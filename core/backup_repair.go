@@ -38,7 +38,9 @@ type BackupRepairEach struct {
 // its copy; an index by what the packs say; a pack by its parity; parity by its
 // pack; and what cannot be healed so from another
 // destination (or nil) that has it. What was healed was verified before it took the
-// place of what is damaged, and lies beside it until it has: interrupted anywhere, the next repair goes on.
+// place of what is damaged. Interrupted anywhere, the next repair goes on: what comes
+// of parity or from the other destination lies beside what is damaged meanwhile, and
+// what all else is made of stays as it is.
 func (b *Backups) Repair(ctx context.Context, other *Backups, each BackupRepairEach) (res BackupRepaired, err error) {
 	started := b.env.Now()
 	res.URL = b.url
@@ -132,17 +134,25 @@ func (r *repairing) healKeys(ctx context.Context) error {
 	if r.other != nil {
 		second, from = r.other.raw, from+", or from "+r.other.url
 	}
-	healed, err := sealed.HealKeys(ctx, second)
-	for _, name := range healed {
-		r.res.Damaged, r.res.Healed = r.res.Damaged+1, r.res.Healed+1
-		if err := r.each.Healed(BackupHealed{Key: name, From: from}); err != nil {
-			return err
-		}
+	healed, err := sealed.HealKeys(ctx, second, backup.IsSealed)
+	if err := r.healedKeys(healed, from); err != nil {
+		return err
 	}
 	if err != nil && ctx.Err() == nil && !isKeyless(err) {
 		r.env.Events.Warn(Warning{Code: "not_healed", Message: firstDamage(err)})
 	}
 	return ctx.Err()
+}
+
+// healedKeys counts key files that were made anew.
+func (r *repairing) healedKeys(names []string, from string) error {
+	for _, name := range names {
+		r.res.Damaged, r.res.Healed = r.res.Damaged+1, r.res.Healed+1
+		if err := r.each.Healed(BackupHealed{Key: name, From: from}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // adopt brings sets back that were left out when the list was made again.
@@ -378,9 +388,11 @@ func (r *repairing) fromOther(ctx context.Context, d backup.Damage, failed error
 		if info.Key != d.Key && (d.Pack.IsZero() || !strings.HasSuffix(info.Key, "/"+name)) {
 			continue
 		}
-		file, err := r.fetch(ctx, r.other.raw, info.Key, info.Size)
-		if err == nil {
-			err = r.checkObject(ctx, d, file, info.Size)
+		file, err := r.fetchSound(ctx, d, info)
+		if took, kerr := r.takeKey(ctx, err); kerr != nil {
+			return "", h, errors.Join(failed, err, kerr)
+		} else if took {
+			file, err = r.fetchSound(ctx, d, info)
 		}
 		if err == nil {
 			h.Bytes = info.Size
@@ -389,6 +401,27 @@ func (r *repairing) fromOther(ctx context.Context, d backup.Damage, failed error
 		failed = errors.Join(failed, err)
 	}
 	return "", h, errors.Join(failed, fmt.Errorf("%s does not have it whole", r.other.url))
+}
+
+// fetchSound takes an object of the other destination that is what d lacks.
+func (r *repairing) fetchSound(ctx context.Context, d backup.Damage, info bucket.Info) (string, error) {
+	file, err := r.fetch(ctx, r.other.raw, info.Key, info.Size)
+	if err == nil {
+		err = r.checkObject(ctx, d, file, info.Size)
+	}
+	return file, err
+}
+
+// takeKey takes from the other destination the key that an object of it lacks here,
+// as err says: where nothing was left of a set, no object has named its key.
+func (r *repairing) takeKey(ctx context.Context, err error) (bool, error) {
+	sealed, ok := r.dest.Bucket().(*crypt.Bucket)
+	damaged, lost := errors.AsType[*crypt.DamagedError](err)
+	if !ok || !lost || !damaged.KeyLost {
+		return false, nil
+	}
+	took, err := sealed.TakeKey(ctx, r.other.raw, damaged.KeyFile)
+	return len(took) > 0, errors.Join(err, r.healedKeys(took, r.other.url))
 }
 
 // healedSuffix names what waits beside a damaged object to take its place.

@@ -43,7 +43,8 @@ type BackupRotated struct {
 // kept a copy of the old key files reads on what was backed up until now.
 //
 // Errors are a *UsageError, also for a place that is not encrypted, a *KeysError,
-// a *crypt.NoKeyError, a *crypt.HalfRotatedError and a *NoSetsError.
+// a *crypt.NoKeyError, a *crypt.HalfRotatedError, a *NoSetsError, and a
+// *RecipientsError for a change of recipients that are not those of the last time.
 func (b *Backups) RotateKeys(ctx context.Context, r *Repo, opt BackupRotateOptions) (res BackupRotated, err error) {
 	started := b.env.Now()
 	res.URL, res.Name = b.url, b.place.Name
@@ -54,7 +55,7 @@ func (b *Backups) RotateKeys(ctx context.Context, r *Repo, opt BackupRotateOptio
 	if err != nil {
 		return res, err
 	}
-	if res.Recipients, err = opt.recipients(before); err != nil {
+	if res.Recipients, err = b.recipients(opt, before); err != nil {
 		return res, err
 	}
 	if len(before) == 0 {
@@ -63,11 +64,14 @@ func (b *Backups) RotateKeys(ctx context.Context, r *Repo, opt BackupRotateOptio
 			Hint: "encryption begins with the first set: choose a new folder for encrypted backups",
 		}
 	}
+	if err := b.checkChange(opt, before); err != nil {
+		return res, err
+	}
 	res.Added, res.Removed = without(res.Recipients, before), without(before, res.Recipients)
 	if res.Keys, err = b.rotate(ctx, res.Recipients, opt.AskNew); err != nil {
 		return res, b.damaged(err)
 	}
-	b.remember(ctx)
+	b.remember(ctx, res.Recipients)
 	if r != nil && r.config.Backups[b.place.Name].Encrypt != "" {
 		res.Setting = "backup." + b.place.Name + ".encrypt"
 		value := strings.Join(res.Recipients, ",")
@@ -78,7 +82,7 @@ func (b *Backups) RotateKeys(ctx context.Context, r *Repo, opt BackupRotateOptio
 }
 
 // recipients are those that there are from now on.
-func (opt BackupRotateOptions) recipients(before []string) ([]string, error) {
+func (b *Backups) recipients(opt BackupRotateOptions, before []string) ([]string, error) {
 	add, _, err := readRecipients(opt.Add)
 	if err != nil {
 		return nil, err
@@ -97,7 +101,9 @@ func (opt BackupRotateOptions) recipients(before []string) ([]string, error) {
 		all, _, err := readRecipients(opt.Recipients)
 		return all, err
 	}
-	if unknown := without(remove, before); len(unknown) > 0 {
+	// Who is not named any more was removed already, if the change was interrupted
+	// when it had been their turn; what is remembered tells that from a slip.
+	if unknown := without(without(remove, before), b.memory.Recipients); len(unknown) > 0 && b.memory.Newest != "" {
 		return nil, &UsageError{
 			What: recipientsText(unknown) + " could not read them before",
 			Hint: "those that can: " + strings.Join(before, ", "),
@@ -109,6 +115,24 @@ func (opt BackupRotateOptions) recipients(before []string) ([]string, error) {
 	}
 	after, _, err = readRecipients(after)
 	return after, err
+}
+
+// checkChange refuses to add to recipients, or to take from them, that the list
+// names and nobody here approved of: before must be those of the last time, or what
+// the same change, interrupted, has made of them.
+func (b *Backups) checkChange(opt BackupRotateOptions, before []string) error {
+	switch {
+	case len(opt.Recipients) > 0:
+		return nil // all of them are named
+	case b.memoryErr != nil:
+		return b.memoryErr
+	case b.memory.Newest == "", slices.Equal(before, b.memory.Recipients):
+		return nil
+	}
+	if done, err := b.recipients(opt, b.memory.Recipients); err == nil && slices.Equal(before, done) {
+		return nil
+	}
+	return &RecipientsError{URL: b.url, Have: before, Want: b.memory.Recipients, Change: true, Path: b.memoryPath()}
 }
 
 // without returns what of list is not in other.

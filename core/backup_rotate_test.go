@@ -74,7 +74,7 @@ func TestBackupRotateOptions(t *testing.T) {
 		{core.BackupRotateOptions{}, nil},
 		{core.BackupRotateOptions{Recipients: []string{otherRecipient}, Add: []string{otherRecipient}}, nil},
 		{core.BackupRotateOptions{Remove: []string{rotRecipient}}, nil},
-		{core.BackupRotateOptions{Remove: []string{otherRecipient}}, nil},
+		{core.BackupRotateOptions{Remove: []string{otherRecipient}}, names(rotRecipient)}, // nothing here remembers who could read
 		{core.BackupRotateOptions{Add: []string{"age1nobody"}}, nil},
 		{core.BackupRotateOptions{Add: []string{otherRecipient}}, names(rotRecipient, otherRecipient)},
 		{core.BackupRotateOptions{Remove: []string{otherRecipient}}, names(rotRecipient)},

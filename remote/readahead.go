@@ -24,7 +24,7 @@ import (
 //
 // So files that lie in many packs, in each in the order in which they are read,
 // cost the memory of a few blocks for each of these packs, and each block is
-// read once.
+// read about once.
 type readAhead struct {
 	size int64 // of a block
 	most int   // blocks in memory
@@ -35,7 +35,7 @@ type readAhead struct {
 	blocks map[blockKey]*block
 	order  []*block          // the one last used last
 	free   [][]byte          // of that size
-	asked  map[blockKey]bool // blocks of which something was read alone
+	asked  map[blockKey]bool // blocks of which something was read alone, maxAsked at most
 }
 
 type blockKey struct {
@@ -57,6 +57,9 @@ const (
 	maxBlock = 2 << 20
 	// fronts is how many places a pack is read in at about the same time.
 	fronts = 4
+	// maxAsked bounds the memory of what was read alone; when it is reached all of it
+	// is forgotten, and what is asked for again read alone once more.
+	maxAsked = 4096
 )
 
 // newReadAhead returns one that takes so much memory; so many packs are read at
@@ -128,6 +131,9 @@ func (a *readAhead) use(key blockKey, size, asked int) (b *block, fill bool) {
 	}
 	goesOn := a.blocks[blockKey{key.key, key.number - 1}] != nil
 	if !goesOn && !a.asked[key] && asked < size/8 {
+		if len(a.asked) >= maxAsked {
+			clear(a.asked)
+		}
 		a.asked[key] = true
 		return nil, false
 	}
@@ -138,6 +144,7 @@ func (a *readAhead) use(key blockKey, size, asked int) (b *block, fill bool) {
 	b = &block{blockKey: key, buf: buf[:size], ready: make(chan struct{}), users: 1}
 	a.blocks[key] = b
 	a.order = append(a.order, b)
+	delete(a.asked, key)
 	return b, true
 }
 

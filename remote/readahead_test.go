@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"testing"
 )
@@ -136,4 +137,25 @@ func TestReadAheadWaits(t *testing.T) {
 	a.filled(b, errAhead)
 	a.release(b)
 	o.want(t, a, "k", 0, 10)
+}
+
+// What was read alone is remembered until its block is made, and of no more than so
+// many blocks.
+func TestReadAheadAsked(t *testing.T) {
+	o := newAheadObject(int(minBlock))
+	a := newReadAhead(4*minBlock, 4)
+	for i := range 3 * maxAsked {
+		o.want(t, a, strconv.Itoa(i), 0, 10)
+		if len(a.asked) > maxAsked {
+			t.Fatalf("%d blocks are remembered", len(a.asked))
+		}
+	}
+	n := len(a.asked)
+	last := strconv.Itoa(3*maxAsked - 1)
+	for range 2 {
+		o.want(t, a, last, 20, 10)
+	}
+	if len(a.asked) != n-1 || o.reads != 3*maxAsked+1 {
+		t.Errorf("%d blocks are remembered, %d before; %d reads", len(a.asked), n, o.reads)
+	}
 }

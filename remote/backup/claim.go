@@ -125,7 +125,7 @@ func (d *Destination) folders(ctx context.Context) (map[Label]*folder, error) {
 		if err != nil {
 			return nil, d.failed(setsPrefix, err)
 		}
-		label, ok := folderLabel(info.Key)
+		label, ok := LabelOf(info.Key)
 		if !ok {
 			continue // not ours
 		}

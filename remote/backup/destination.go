@@ -75,8 +75,8 @@ type NoSetError struct {
 
 func (e *NoSetError) Error() string { return fmt.Sprintf("%s has no backup set %s", e.URL, e.Label) }
 
-// Open reads the list of a destination: one request. A bucket without a list,
-// its copy and its note is a destination without sets. A list that is damaged or lost is
+// Open reads the list of a destination: one request, where it can be read. A bucket
+// without a list, its copy and its note is a destination without sets. A list that is damaged or lost is
 // made again of its copy or note and of the manifests, if it can be, and Recovered says
 // so: what next changes the list puts it right. Else it fails with a
 // *remote.DepotError, with one that wraps objects.ErrNewer for a later version,
@@ -202,7 +202,7 @@ func (d *Destination) Update(ctx context.Context, fn func(*List) error) error {
 			noted = old.Crypt // the note is written before the list
 		}
 		if err := fn(&next); err != nil {
-			return errors.Join(failed, err)
+			return errors.Join(failed, err, d.restoreBeside(ctx, try, noted))
 		}
 		if d.recovered != nil {
 			next.Rebuilt = d.opt.Now().Unix()
@@ -217,25 +217,32 @@ func (d *Destination) Update(ctx context.Context, fn func(*List) error) error {
 			}
 		}
 		if failed != nil && !errors.Is(failed, bucket.ErrMoved) {
-			return failed
+			return errors.Join(failed, d.restoreBeside(ctx, try, noted))
 		}
 		if err := d.writeBeside(ctx, next, data, noted); err != nil {
 			return errors.Join(failed, err)
 		}
 		noted = next.Crypt
-		if d.large {
-			if err := d.raw.Delete(ctx, listKey); err != nil {
-				return errors.Join(failed, d.failed(listKey, err))
-			}
-		}
-		version, err := d.raw.Swap(ctx, listKey, d.version, data)
-		if err == nil {
-			d.list, d.version, d.recovered = next, version, nil
+		if failed = d.swap(ctx, next, data); failed == nil {
 			return nil
 		}
-		failed = d.failed(listKey, err)
 	}
 	return failed
+}
+
+// swap puts a list in the place of what was read; d.mu is held.
+func (d *Destination) swap(ctx context.Context, next List, data []byte) error {
+	if d.large {
+		if err := d.raw.Delete(ctx, listKey); err != nil {
+			return d.failed(listKey, err)
+		}
+	}
+	version, err := d.raw.Swap(ctx, listKey, d.version, data)
+	if err != nil {
+		return d.failed(listKey, err)
+	}
+	d.list, d.version, d.recovered = next, version, nil
+	return nil
 }
 
 // failed says what an error of the bucket is about.

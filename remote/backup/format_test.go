@@ -43,7 +43,7 @@ func TestLabel(t *testing.T) {
 		if err != nil || got != l || l.Kind() != kind || !l.Time().Equal(at) {
 			t.Errorf("%s: %v, %v, %v", l, err, l.Kind(), l.Time())
 		}
-		if back, ok := folderLabel(l.folder() + "x.pack"); !ok || back != l {
+		if back, ok := LabelOf(l.folder() + "x.pack"); !ok || back != l {
 			t.Errorf("%s: the folder %s is that of %s", l, l.folder(), back)
 		}
 		if want := Label("20261123-041900F"); kind != objects.Full && l.Full() != want {
@@ -228,6 +228,31 @@ func FuzzManifest(f *testing.F) {
 	})
 }
 
+// What an object is shows in its key, also while it waits to take the place of a
+// damaged one.
+func TestKinds(t *testing.T) {
+	for key, want := range map[string]struct{ record, sealed bool }{
+		"sets/20261123-041900f/x.manifest":      {true, true},
+		"sets/20261123-041900f/x.copy":          {true, true},
+		"sets/20261123-041900f/x.idx":           {true, true},
+		"sets/20261123-041900f/x.idx.healed":    {true, true},
+		"sets/20261123-041900f/x.pack":          {false, true},
+		"sets/20261123-041900f/begun":           {false, true},
+		"sets/20261123-041900f/x.parity":        {false, false},
+		"sets/20261123-041900f/x.parity.healed": {false, false},
+		"keys/backup":                           {false, false},
+		"keys/0123.age":                         {false, false},
+		"backup":                                {false, false},
+	} {
+		if got := IsRecord(key); got != want.record {
+			t.Errorf("%s: a record: %v", key, got)
+		}
+		if got := IsSealed(key); got != want.sealed {
+			t.Errorf("%s: sealed: %v", key, got)
+		}
+	}
+}
+
 func FuzzLabel(f *testing.F) {
 	f.Add("20261123-041900F_20261124-040000I")
 	f.Fuzz(func(t *testing.T, s string) {
@@ -235,7 +260,7 @@ func FuzzLabel(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if back, ok := folderLabel(l.folder() + "x"); !ok || back != l || string(l) != s {
+		if back, ok := LabelOf(l.folder() + "x"); !ok || back != l || string(l) != s {
 			t.Fatalf("%q: the folder %q is that of %q", s, l.folder(), back)
 		}
 	})

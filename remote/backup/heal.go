@@ -69,7 +69,7 @@ func (d *Destination) healList(ctx context.Context) (int64, error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return int64(len(data)), d.writeCopy(ctx, data)
+	return int64(len(data)), d.write(ctx, listCopyKey, data)
 }
 
 // healNote writes the note anew.

@@ -76,8 +76,8 @@ func (l Label) Time() time.Time {
 // folder returns where the set's objects lie: keys are lower case.
 func (l Label) folder() string { return setsPrefix + strings.ToLower(string(l)) + "/" }
 
-// folderLabel returns the label of the set that a key lies in.
-func folderLabel(key string) (Label, bool) {
+// LabelOf returns the label of the set that a key lies in.
+func LabelOf(key string) (Label, bool) {
 	name, _, ok := strings.Cut(strings.TrimPrefix(key, setsPrefix), "/")
 	if !ok || !strings.HasPrefix(key, setsPrefix) {
 		return "", false
@@ -97,6 +97,19 @@ const (
 	planSuffix   = ".plan"
 	claimName    = "begun"
 )
+
+// IsRecord reports whether an object says what a set is and what it has: a
+// manifest, its copy or an index.
+func IsRecord(key string) bool {
+	key = strings.TrimSuffix(key, healedSuffix)
+	return strings.HasSuffix(key, recordSuffix) || strings.HasSuffix(key, copySuffix) || strings.HasSuffix(key, indexSuffix)
+}
+
+// IsSealed reports whether an object goes through Options.Wrap, and so is
+// encrypted at an encrypted destination: all of a set but parity.
+func IsSealed(key string) bool {
+	return strings.HasPrefix(key, setsPrefix) && !strings.HasSuffix(strings.TrimSuffix(key, healedSuffix), paritySuffix)
+}
 
 func (l Label) manifestKey(id objects.ID) string { return l.folder() + id.String() + recordSuffix }
 

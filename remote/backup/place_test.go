@@ -86,6 +86,55 @@ func TestManyAtOnce(t *testing.T) {
 	r.check(b)
 }
 
+// Of two who begin a destination at once, each encrypted in its own way or not at
+// all, one is refused, and leaves beside the list what the other has written.
+func TestBegunAtOnce(t *testing.T) {
+	for _, c := range []struct{ winner, loser string }{{"one", "two"}, {"", "two"}, {"one", ""}} {
+		r, b := newRepo(t, 14), buckettest.Memory()
+		open := func(crypt string) *backup.Destination {
+			opt := r.options()
+			opt.Wrap = func(_ []byte, b bucket.Bucket) (bucket.Bucket, error) { return shift{b}, nil }
+			opt.Crypt = []byte(crypt)
+			d, err := backup.Open(t.Context(), b, opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		winner, loser, id := open(c.winner), open(c.loser), r.random()
+		refused := errors.New("begun by somebody else")
+		err := loser.Update(t.Context(), func(l *backup.List) error {
+			if l.Repository != "" {
+				return refused
+			}
+			if _, err := backup.Create(t.Context(), winner, r.local, r.wanted(id, objects.Full)); err != nil {
+				t.Fatal(err)
+			}
+			l.Version, l.Repository, l.Crypt = 1, winner.List().Repository, []byte(c.loser)
+			return nil
+		})
+		if !errors.Is(err, refused) {
+			t.Errorf("%+v: %v", c, err)
+		}
+		for _, key := range []string{"backup", "backup.copy", "keys/backup"} {
+			data, _, err := b.Get(t.Context(), key)
+			if key == "keys/backup" && c.winner == "" {
+				if !errors.Is(err, bucket.ErrNotExist) {
+					t.Errorf("%+v: a note says %q, %v", c, data, err)
+				}
+				continue
+			}
+			list, derr := backup.DecodeList(data)
+			if err = errors.Join(err, derr); err != nil || string(list.Crypt) != c.winner {
+				t.Errorf("%+v: %s says %q, %v", c, key, list.Crypt, err)
+			}
+		}
+		if v, err := open("").Verify(t.Context(), backup.VerifyOptions{}); err != nil || len(v.Damage) > 0 || len(v.Sets) != 1 {
+			t.Errorf("%+v: %v, %+v", c, err, v.Damage)
+		}
+	}
+}
+
 // shift is a bucket around another.
 type shift struct{ bucket.Bucket }
 

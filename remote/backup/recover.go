@@ -25,13 +25,30 @@ const (
 // writeBeside writes what is beside the list, which is about to be next; d.mu is
 // held. noted is what the note says about encryption as far as is known.
 func (d *Destination) writeBeside(ctx context.Context, next List, data, noted []byte) error {
-	if err := d.writeCopy(ctx, data); err != nil {
+	if err := d.write(ctx, listCopyKey, data); err != nil {
 		return err
 	}
-	if len(next.Crypt) == 0 || d.recovered == nil && bytes.Equal(noted, next.Crypt) {
+	switch plain := len(next.Crypt) == 0; {
+	case bytes.Equal(noted, next.Crypt) && (plain || d.recovered == nil):
 		return nil
+	case plain:
+		return d.failed(noteKey, d.raw.Delete(ctx, noteKey))
 	}
 	return d.writeNote(ctx, next)
+}
+
+// restoreBeside makes what is beside the list that of the list again, where a try
+// before wrote there what did not come about: else a destination that two began at
+// once would say beside its list how the other one is encrypted. d.mu is held.
+func (d *Destination) restoreBeside(ctx context.Context, tries int, noted []byte) error {
+	if tries == 0 || d.version == "" || d.recovered != nil {
+		return nil
+	}
+	data, err := EncodeList(d.list)
+	if err != nil {
+		return err
+	}
+	return d.writeBeside(ctx, d.list, data, noted)
 }
 
 // writeNote writes the note; d.mu is held.
@@ -43,14 +60,8 @@ func (d *Destination) writeNote(ctx context.Context, list List) error {
 	return d.write(ctx, noteKey, data)
 }
 
-// writeCopy makes the copy of the list what the list is about to be; d.mu is
-// held. That somebody else was first is as good: what the copy lacks shows in
-// the manifests.
-func (d *Destination) writeCopy(ctx context.Context, data []byte) error {
-	return d.write(ctx, listCopyKey, data)
-}
-
-// write gives an object other bytes; who is first does not matter.
+// write gives an object beside the list other bytes; d.mu is held. That somebody
+// else was first is as good: what the copy lacks shows in the manifests.
 func (d *Destination) write(ctx context.Context, key string, data []byte) error {
 	_, version, err := d.raw.Get(ctx, key)
 	if errors.Is(err, bucket.ErrTooLarge) { // it is damaged, and cannot be swapped
@@ -67,11 +78,6 @@ func (d *Destination) write(ctx context.Context, key string, data []byte) error 
 	return d.failed(key, err)
 }
 
-// readCopy reads the copy of the list.
-func (d *Destination) readCopy(ctx context.Context) (List, error) {
-	return d.readList(ctx, listCopyKey)
-}
-
 // readNote reads the note.
 func (d *Destination) readNote(ctx context.Context) (List, error) {
 	list, err := d.readList(ctx, noteKey)
@@ -81,6 +87,7 @@ func (d *Destination) readNote(ctx context.Context) (List, error) {
 	return list, err
 }
 
+// readList reads the copy of the list, or the note.
 func (d *Destination) readList(ctx context.Context, key string) (List, error) {
 	data, _, err := d.raw.Get(ctx, key)
 	if errors.Is(err, bucket.ErrTooLarge) {
@@ -96,7 +103,7 @@ func (d *Destination) readList(ctx context.Context, key string) (List, error) {
 // readWithout is read for a list that is damaged, as cause says, or lost: then
 // a copy, or a note, tells it from one that was never written. d.mu is held.
 func (d *Destination) readWithout(ctx context.Context, cause error, version bucket.Version) error {
-	known, err := d.readCopy(ctx)
+	known, err := d.readList(ctx, listCopyKey)
 	if err != nil && isDamage(err) {
 		switch note, nerr := d.readNote(ctx); {
 		case nerr == nil:
@@ -144,17 +151,12 @@ func (d *Destination) Recover(ctx context.Context) error {
 	list.Rebuilt = d.opt.Now().Unix()
 	data, err := EncodeList(list)
 	if err == nil {
-		err = d.writeCopy(ctx, data)
+		err = d.write(ctx, listCopyKey, data)
 	}
 	if err != nil {
 		return err
 	}
-	version, err := d.raw.Swap(ctx, listKey, "", data)
-	if err != nil {
-		return d.failed(listKey, err)
-	}
-	d.list, d.version = list, version
-	return nil
+	return d.swap(ctx, list, data)
 }
 
 // Adopt puts sets back into a list that was made again: those whose manifests could
@@ -242,7 +244,7 @@ func (r *recovery) look(ctx context.Context) error {
 		if err != nil {
 			return r.at.failed(setsPrefix, err)
 		}
-		label, ok := folderLabel(info.Key)
+		label, ok := LabelOf(info.Key)
 		if !ok {
 			continue
 		}

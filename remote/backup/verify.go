@@ -171,9 +171,7 @@ func (v *verifier) add(damage Damage) {
 	v.report(damage)
 }
 
-// spare reports damage that a restore does without.
-func (v *verifier) spare(damage Damage) { v.report(damage) }
-
+// report reports damage; without Sets it is what a restore does without.
 func (v *verifier) report(damage Damage) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -223,25 +221,27 @@ func (v *verifier) set(ctx context.Context, s Set, trusted bool) error {
 // lists looks at the list, at its copy, and at the note.
 func (v *verifier) lists(ctx context.Context) error {
 	if err := v.d.Recovered(); err != nil {
-		v.spare(Damage{Key: listKey, Err: err})
+		v.report(Damage{Key: listKey, Err: err})
 	}
 	if v.list.Repository == "" {
 		return nil
 	}
-	if err := v.beside(ctx, listCopyKey, v.d.readCopy); err != nil || len(v.list.Crypt) == 0 {
+	known, err := v.d.readList(ctx, listCopyKey)
+	if err := v.beside(listCopyKey, known, err); err != nil || len(v.list.Crypt) == 0 {
 		return err
 	}
-	return v.beside(ctx, noteKey, v.d.readNote)
+	known, err = v.d.readNote(ctx)
+	return v.beside(noteKey, known, err)
 }
 
-// beside looks at what must say the same of the destination as the list.
-func (v *verifier) beside(ctx context.Context, key string, read func(context.Context) (List, error)) error {
-	known, err := read(ctx)
+// beside looks at what was read beside the list, which must say the same of the
+// destination.
+func (v *verifier) beside(key string, known List, err error) error {
 	if err == nil && (known.Repository != v.list.Repository || !bytes.Equal(known.Crypt, v.list.Crypt)) {
 		err = v.d.failed(key, corrupt("it is that of another list"))
 	}
 	if err != nil && isDamage(err) {
-		v.spare(Damage{Key: key, Err: err})
+		v.report(Damage{Key: key, Err: err})
 		err = nil
 	}
 	return err
@@ -272,7 +272,7 @@ func (v *verifier) manifest(ctx context.Context, s Set) (Manifest, bool, error) 
 	ok := len(broken) < 2
 	for _, damage := range broken {
 		if ok {
-			v.spare(damage)
+			v.report(damage)
 		} else {
 			v.add(damage)
 		}
@@ -300,7 +300,7 @@ func (v *verifier) own(ctx context.Context, s Set, m Manifest) (*remote.Shelf, b
 			v.add(damage)
 			return nil, false, v.unlisted(ctx, s)
 		}
-		v.spare(damage)
+		v.report(damage)
 	}
 	own, err := remote.OpenShelf(ctx, v.d.bucket, v.d.shelf(""), list)
 	return own, err == nil, err
@@ -317,10 +317,8 @@ func (v *verifier) unlisted(ctx context.Context, s Set) error {
 		if err != nil || remote.PackKey(s.Label.folder(), id) != info.Key {
 			continue
 		}
-		data, err := readAll(ctx, v.d.bucket, info.Key)
-		if err == nil {
-			_, err = pack.Verify(ctx, bytes.NewReader(data), int64(len(data)), id)
-		}
+		from := &object{ctx: ctx, bucket: v.d.bucket, key: info.Key, size: info.Size}
+		_, err = pack.Verify(ctx, from, from.size, id)
 		if err != nil && !isDamage(err) {
 			return v.d.failed(info.Key, err)
 		}
@@ -352,7 +350,7 @@ func (v *verifier) packs(ctx context.Context, s Set, m Manifest, own *remote.She
 		}
 		parity := s.Label.parityKey(p.ID)
 		if _, ok := sizes[parity]; m.Parity != "" && !ok {
-			v.spare(Damage{Label: s.Label, Key: parity, Err: v.d.failed(parity, bucket.ErrNotExist)})
+			v.report(Damage{Label: s.Label, Key: parity, Err: v.d.failed(parity, bucket.ErrNotExist)})
 		}
 	}
 	if trusted {
@@ -401,7 +399,7 @@ func (v *verifier) parity(ctx context.Context, s Set, p remote.PackInfo) error {
 		if !isDamage(err) {
 			return v.d.failed(key, err)
 		}
-		v.spare(Damage{Label: s.Label, Key: key, Err: v.d.failed(key, err)})
+		v.report(Damage{Label: s.Label, Key: key, Err: v.d.failed(key, err)})
 	}
 	return nil
 }

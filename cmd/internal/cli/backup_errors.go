@@ -96,6 +96,8 @@ func explainBackupKeys(err error) (failure, bool) {
 // recipientsHint says how to go on with other recipients, or with those there are.
 func recipientsHint(e *core.RecipientsError) string {
 	switch {
+	case e.Change:
+		return "somebody may have put another list there; name all who shall read with --encrypt, instead of those to add and to remove"
 	case e.Empty:
 		return "name them with --encrypt; to begin again without encryption remove " + shellWord(e.Path)
 	case len(e.Have) == 0 && e.Named == "":

@@ -119,17 +119,6 @@ func (b *Bucket) Rotate(ctx context.Context, recipients []Recipient, turn func()
 	return b.keys.rotate(ctx, recipients, turn)
 }
 
-// HealKeys makes each file below "keys/" that the identities do not open like its
-// copy, if they open that, or like what other has, a copy of this destination
-// or nil; and returns their names. The error names those of which nothing opens.
-func (b *Bucket) HealKeys(ctx context.Context, other bucket.Bucket) (healed []string, err error) {
-	var second *keyring
-	if other != nil {
-		second = &keyring{inner: other, destination: b.opt.Destination, identities: b.opt.Identities}
-	}
-	return b.keys.heal(ctx, second)
-}
-
 // BrokenKey is a key file that is damaged or missing.
 type BrokenKey struct {
 	Name string

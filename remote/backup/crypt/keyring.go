@@ -239,31 +239,25 @@ func (k *keyring) replace(ctx context.Context, name string, file []byte) error {
 	return err
 }
 
-// heal makes each key file that does not open like its copy that does.
-func (k *keyring) heal(ctx context.Context, other *keyring) (healed []string, err error) {
+// heal makes each key file that does not open like its copy that does, or like
+// what other has, if it is not nil; of the epochs lost no file is here.
+func (k *keyring) heal(ctx context.Context, other *keyring, lost []epochID) (healed []string, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	ids, err := k.list(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if other != nil {
-		more, err := other.list(ctx)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, slices.DeleteFunc(more, func(id epochID) bool { return slices.Contains(ids, id) })...)
-	}
-	var lost []error
-	for _, id := range ids {
+	var left []error
+	for _, id := range append(ids, lost...) {
 		names, err := k.healEpoch(ctx, id, other)
 		healed = append(healed, names...)
 		if ctx.Err() != nil {
 			return healed, ctx.Err()
 		}
-		lost = append(lost, err)
+		left = append(left, err)
 	}
-	return healed, errors.Join(lost...)
+	return healed, errors.Join(left...)
 }
 
 func (k *keyring) healEpoch(ctx context.Context, id epochID, other *keyring) (healed []string, err error) {

@@ -464,11 +464,11 @@ func TestKeyFilesAreChecked(t *testing.T) {
 		if err == nil || (!errors.Is(err, objects.ErrCorrupt) && !errors.As(err, &none)) || !strings.HasPrefix(err.Error(), "a: ") || !strings.Contains(err.Error(), file) {
 			t.Fatalf("%s: %v", what, err)
 		}
-		if healed, err := cryptNew(t, inner, reader).HealKeys(t.Context(), nil); err == nil || len(healed) > 0 {
+		if healed, err := cryptNew(t, inner, reader).HealKeys(t.Context(), nil, cryptSealed); err == nil || len(healed) > 0 {
 			t.Fatalf("%s: healed %q, %v", what, healed, err)
 		}
 		cryptReplace(t, inner, copied, good)
-		healed, err := cryptNew(t, inner, reader).HealKeys(t.Context(), nil)
+		healed, err := cryptNew(t, inner, reader).HealKeys(t.Context(), nil, cryptSealed)
 		if err != nil || len(healed) != 1 || healed[0] != file || !bytes.Equal(cryptFiles(t, inner)[file], good) {
 			t.Fatalf("%s: healed %q, %v", what, healed, err)
 		}
@@ -485,7 +485,7 @@ func TestKeyFilesAreChecked(t *testing.T) {
 	}
 	cryptPut(t, inner, copied, good)
 	cryptHas(t, cryptNew(t, inner, reader), "a", "a")
-	if healed, err := cryptNew(t, inner, reader).HealKeys(t.Context(), nil); err != nil || len(healed) != 1 {
+	if healed, err := cryptNew(t, inner, reader).HealKeys(t.Context(), nil, cryptSealed); err != nil || len(healed) != 1 {
 		t.Errorf("missing: healed %q, %v", healed, err)
 	}
 }

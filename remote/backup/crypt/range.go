@@ -137,12 +137,21 @@ func (b *Bucket) header(ctx context.Context, key string) (*object, error) {
 }
 
 func (b *Bucket) openFront(ctx context.Context, key string, r io.Reader) (*object, error) {
-	front := make([]byte, headerSize)
-	n, err := io.ReadFull(r, front)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+	front, err := readFront(r)
+	if err != nil {
 		return nil, err
 	}
-	return b.open(ctx, key, front[:n])
+	return b.open(ctx, key, front)
+}
+
+// readFront reads the bytes of a header, or less if an object has less.
+func readFront(r io.Reader) ([]byte, error) {
+	front := make([]byte, headerSize)
+	n, err := io.ReadFull(r, front)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return front[:n], err
 }
 
 // open finds the key of an object by its first bytes, and proves that they

@@ -3,7 +3,6 @@ package crypt
 import (
 	"context"
 	"errors"
-	"io"
 	"maps"
 	"time"
 
@@ -76,13 +75,9 @@ func (b *Bucket) front(ctx context.Context, key string) (header, error) {
 	if err != nil {
 		return header{}, err
 	}
-	front := make([]byte, headerSize)
-	n, err := io.ReadFull(r, front)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = nil
-	}
+	front, err := readFront(r)
 	if err = errors.Join(err, r.Close()); err != nil {
 		return header{}, err
 	}
-	return decodeHeader(key, front[:n])
+	return decodeHeader(key, front)
 }

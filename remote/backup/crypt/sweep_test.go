@@ -2,6 +2,7 @@ package crypt
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -60,6 +61,76 @@ func TestSweepKeys(t *testing.T) {
 	for _, key := range []string{"a", "c"} {
 		cryptHas(t, later(0), key, key)
 	}
+}
+
+// From a copy of the destination come back the keys that an object here names, and
+// no others, unless they are asked for.
+func TestHealSweptKeys(t *testing.T) {
+	to, id := cryptKey(t)
+	inner, copied := buckettest.Memory(), buckettest.Memory()
+	file := make(map[string]string)
+	for _, key := range []string{"a", "b", "c"} {
+		before := cryptFiles(t, inner)
+		cryptPut(t, cryptNew(t, inner, Options{Recipients: []Recipient{to}}), key, []byte(key))
+		for name := range cryptFiles(t, inner) {
+			if _, ok := before[name]; !ok {
+				file[key] = name
+			}
+		}
+	}
+	for info, err := range inner.List(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := cryptRead(t.Context(), inner, info.Key, 0, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cryptPut(t, copied, info.Key, data)
+	}
+	b := func() *Bucket { return cryptNew(t, inner, Options{Identities: []Identity{id}}) }
+	files := func(want ...string) {
+		t.Helper()
+		var names []string
+		for _, key := range want {
+			names = append(names, file[key])
+		}
+		slices.Sort(names)
+		if got := slices.Sorted(maps.Keys(cryptFiles(t, inner))); !slices.Equal(got, names) {
+			t.Errorf("there are %q, want %q", got, names)
+		}
+	}
+	lose := func(key string) {
+		for _, name := range []string{file[key], strings.TrimSuffix(file[key], ".age") + copySuffix} {
+			if err := inner.Delete(t.Context(), name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	lose("a")
+	lose("b")
+	cryptReplace(t, inner, "b", nil) // damaged: it names nothing
+	cryptPut(t, inner, "plain", []byte("no header"))
+	if healed, err := b().HealKeys(t.Context(), copied, cryptSealed); len(healed) != 2 || err != nil {
+		t.Errorf("healed %q, %v", healed, err)
+	}
+	files("a", "c")
+	cryptHas(t, b(), "a", "a")
+	if _, _, err := b().Get(t.Context(), "b"); !errors.Is(err, objects.ErrCorrupt) {
+		t.Errorf("b: %v", err)
+	}
+	_, other := cryptKey(t)
+	for _, c := range []struct {
+		id   Identity
+		file string
+		want int
+	}{{other, file["b"], 0}, {id, "keys/none.age", 0}, {id, file["b"], 2}} {
+		took, err := cryptNew(t, inner, Options{Identities: []Identity{c.id}}).TakeKey(t.Context(), copied, c.file)
+		if len(took) != c.want || err != nil {
+			t.Errorf("took %q, %v", took, err)
+		}
+	}
+	files("a", "b", "c")
 }
 
 // A key is not written with when its file is old.
