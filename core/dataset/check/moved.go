@@ -34,7 +34,8 @@ func (w *walk) moved(ctx context.Context, s *Scheme) (looked, error) {
 		}
 	}
 	for i := range earlier {
-		since := func(ctx context.Context) iter.Seq2[change, error] { return w.changes(ctx, &earlier[i]) }
+		var list changeList // it is gone through several times
+		since := func(ctx context.Context) iter.Seq2[change, error] { return w.between(ctx, &earlier[i], &list) }
 		if err := w.movedSince(ctx, s, &earlier[i], sides, since); err != nil {
 			return looked{}, err
 		}
@@ -58,7 +59,7 @@ func (w *walk) sides(s *Scheme) sides {
 	if m.To == nil {
 		m.To = DefaultMoved.To
 	}
-	held := slices.Concat(s.Frozen, s.Sealed)
+	held := s.Frozen
 	if m.From == nil {
 		m.From = DefaultMoved.From
 	} else {
@@ -98,7 +99,7 @@ func matches(patterns []string, name string) bool {
 
 // in returns the first of a sample's splits that is one of the names.
 func in(value string, names []string) string {
-	for _, name := range splits(value) {
+	for _, name := range dataset.SplitNames(value) {
 		if slices.Contains(names, name) {
 			return name
 		}

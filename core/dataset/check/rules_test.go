@@ -155,3 +155,20 @@ func TestGiven(t *testing.T) {
 		t.Error("not counted", r.Rules)
 	}
 }
+
+// Findings that are only counted count, unless their rule is off.
+func TestBeyond(t *testing.T) {
+	w := newWorld(t)
+	w.in.Given = []dataset.Finding{{ID: "x", Rule: dataset.RuleCovered, Scheme: "rows", Message: "m"}}
+	w.in.Beyond = []check.Beyond{{Rule: dataset.RuleCovered, Scheme: "rows", N: 25_000}, {Rule: dataset.RuleReadable, Scheme: "rows", N: 2}}
+	w.in.Labels = &check.Labels{Findings: []dataset.Finding{{ID: "l", Message: "m"}}, Beyond: 7, Samples: 9}
+	w.in.Config.Levels = map[dataset.Rule]dataset.Level{dataset.RuleReadable: dataset.Off}
+	r := w.check()
+	got := map[dataset.Rule]int64{}
+	for _, c := range r.Rules {
+		got[c.Rule] += c.Findings
+	}
+	if len(r.Findings) != 2 || got[dataset.RuleCovered] != 25_001 || got[dataset.RuleLabels] != 8 || got[dataset.RuleReadable] != 0 {
+		t.Error(r.Rules)
+	}
+}
