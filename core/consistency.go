@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -179,10 +180,11 @@ func (e *examining) scheme(ctx context.Context, s split.Scheme, in *check.Input)
 		return err
 	}
 	in.Given = append(in.Given, given(s, assigned.Findings)...)
+	in.Beyond = append(in.Beyond, beyond(s, assigned)...)
 	in.Unread = append(in.Unread, assigned.Unread...)
 	cs := check.Scheme{
-		Name: s.Name, Rule: e.ruleOf(assigned.Rule, e.schemes), Frozen: s.Frozen, Sealed: s.Sealed,
-		Table: treeMap(assigned.Table), Fingerprints: assigned.Fingerprints, Counts: checkCounts(assigned.Counts),
+		Name: s.Name, Rule: e.ruleOf(assigned.Rule, e.schemes), Frozen: s.Frozen,
+		Table: treeMap(assigned.Table), Fingerprints: assigned.Fingerprints, Counts: assigned.Counts,
 		Sample: e.sampleOf(s), Groups: e.groups(s, assigned.Split),
 		Rows: e.schemeRows(s, e.files),
 	}
@@ -280,12 +282,31 @@ func (e *examining) ruleOf(rule string, schemes []split.Scheme) string {
 	return strings.Join(rules, "\n")
 }
 
+func isGiven(s split.Scheme, rule dataset.Rule) bool {
+	return s.OfRows() || rule == dataset.RuleReadable
+}
+
+// beyond counts what given would return if an assignment listed all.
+func beyond(s split.Scheme, a split.Assigned) []check.Beyond {
+	left := maps.Clone(a.Found)
+	for _, f := range a.Findings {
+		left[f.Rule]--
+	}
+	var list []check.Beyond
+	for _, rule := range slices.Sorted(maps.Keys(left)) {
+		if isGiven(s, rule) && left[rule] > 0 {
+			list = append(list, check.Beyond{Rule: rule, Scheme: s.Name, N: left[rule]})
+		}
+	}
+	return list
+}
+
 // given are the findings of an assignment that the checks do not make
 // themselves. Of files they do, and know which are labels.
 func given(s split.Scheme, findings []dataset.Finding) []dataset.Finding {
 	var list []dataset.Finding
 	for _, f := range findings {
-		if !s.OfRows() && f.Rule != dataset.RuleReadable {
+		if !isGiven(s, f.Rule) {
 			continue
 		}
 		at := f.Samples[0]
@@ -342,14 +363,6 @@ func schemeResult(s split.Scheme, a split.Assigned) SchemeResult {
 		})
 	}
 	return res
-}
-
-func checkCounts(counts map[string]split.Count) map[string]check.Count {
-	out := make(map[string]check.Count, len(counts))
-	for name, c := range counts {
-		out[name] = check.Count{Files: c.Files, Rows: c.Rows, Bytes: c.Bytes, Classes: c.Classes}
-	}
-	return out
 }
 
 // groups are those that a scheme declares.
@@ -410,14 +423,14 @@ func (e *examining) beforeOf(c objects.Commit, old objects.Split) check.Before {
 }
 
 // countsOf counts what the splits of a commit hold.
-func (e *examining) countsOf(ctx context.Context, c objects.Commit, s objects.Split) (map[string]check.Count, error) {
+func (e *examining) countsOf(ctx context.Context, c objects.Commit, s objects.Split) (map[string]split.Count, error) {
 	scheme, err := split.ParseRule(s.Scheme, s.Rule)
 	if err != nil {
 		return nil, nil //nolint:nilerr // a rule of a later version cannot be counted by
 	}
 	at := &examining{Repo: e.Repo, nodes: e.store, tree: c.Tree, files: samples{e.Repo, c.Tree}, facts: e.facts}
 	counted, err := (&splitting{examining: at, Commit: c}).count(ctx, s, scheme)
-	return checkCounts(counted.Counts), err
+	return counted.Counts, err
 }
 
 // The most commits that are looked at for what moved out of an evaluation

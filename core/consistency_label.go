@@ -26,7 +26,7 @@ func (e *examining) label(ctx context.Context, in *check.Input) error {
 		return err
 	}
 	in.Labels = &check.Labels{
-		IsLabel: l.IsLabel, Findings: l.Findings(), Unread: l.Unread(), Samples: l.Images(),
+		IsLabel: l.IsLabel, Key: l.Key(), Findings: l.Findings(), Beyond: l.Found() - int64(len(l.Findings())), Unread: l.Unread(), Samples: l.Images(),
 	}
 	return nil
 }

@@ -368,6 +368,28 @@ func TestCheckOfDamage(t *testing.T) {
 	}
 }
 
+// Of more findings than a report names, the others are counted.
+func TestCountsBeyondTheNamed(t *testing.T) {
+	const rows = dataset.MaxFindings + 10
+	var table strings.Builder
+	table.WriteString("id,split\n")
+	for i := range rows {
+		fmt.Fprintf(&table, "%d,\n", i)
+	}
+	d := newDataIn(t, fastDir(t))
+	d.set(files{core.RulesFile: "[splits]\ntable = \"t.csv\"\ncolumn = \"split\"\n", "t.csv": table.String() + "0,train\n"})
+	res := d.commit(core.CommitOptions{Message: "rows"})
+	var found int64
+	for _, c := range res.Report.Rules {
+		if c.Rule == dataset.RuleCovered {
+			found += c.Findings
+		}
+	}
+	if found != rows || len(res.Report.Findings) != dataset.MaxFindings {
+		t.Errorf("%d counted, %d named", found, len(res.Report.Findings))
+	}
+}
+
 // An import records splits and tells what it finds; history is not refused.
 func TestImportNotesSplits(t *testing.T) {
 	dir := filepath.Join(importProject(t, "dvc3"), "project")

@@ -47,7 +47,7 @@ var rows = []row{
 	{pkg: "core/dataset/check", may: []string{"objects", "objects/prolly", "core/dataset"}},
 	{pkg: "core/dataset/report", may: []string{"objects", "core/dataset"}},
 	{pkg: "core/dataset/datasettest", may: []string{"objects", "objects/objecttest", "objects/prolly", "core/dataset"}, help: true},
-	{pkg: "core/dataset/label", may: []string{"objects", "core/dataset", "core/dataset/table", "core/internal/yaml"}},
+	{pkg: "core/dataset/label", may: []string{"objects", "core/dataset", "core/dataset/similar", "core/dataset/table", "core/internal/yaml"}},
 	{pkg: "core/dataset/table", may: []string{"objects", "core/dataset"}},
 	{pkg: "core/dataset/facts", may: []string{"objects", "objects/vfs", "core/dataset"}},
 	{pkg: "core/dataset/similar", may: []string{"objects", "core/dataset"}},

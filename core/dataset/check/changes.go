@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/mlvc/mlvc/core/dataset"
 	"github.com/mlvc/mlvc/objects"
@@ -17,15 +16,6 @@ type change struct {
 	path       string
 	old, new   *objects.Entry // nil: no file
 	was, value string         // what the split tables say; "": nothing
-}
-
-// splits returns the names in a value of a split table; a table of rows has
-// none itself.
-func splits(value string) []string {
-	if value == "" || value == RowsMark {
-		return nil
-	}
-	return strings.Split(value, ",")
 }
 
 // sameSample reports whether the file and its splits are as before.

@@ -15,10 +15,6 @@ import (
 	"github.com/mlvc/mlvc/objects/prolly"
 )
 
-// RowsMark is what a split table says of a table file whose rows are the
-// samples.
-const RowsMark = "*"
-
 // Input is what Run checks.
 type Input struct {
 	Files dataset.Files
@@ -55,10 +51,19 @@ type Input struct {
 	// Given are findings of rules that were looked at elsewhere. Levels and
 	// waivers are applied to them here.
 	Given []dataset.Finding
+	// Beyond are how many more there are of them than were given.
+	Beyond []Beyond
 
 	Now      func() time.Time                                      // nil: nothing is timed
 	Progress func(rule dataset.Rule, scheme string, samples int64) // nil: nobody is told
 	Workers  int                                                   // 0: two
+}
+
+// Beyond is how many findings of a rule are only counted.
+type Beyond struct {
+	Rule   dataset.Rule
+	Scheme string
+	N      int64
 }
 
 // Scheme is one scheme of splits, assigned.
@@ -66,19 +71,19 @@ type Scheme struct {
 	Name string
 	// Rule is the canonical text of what made the table. What was derived
 	// under another rule is not used.
-	Rule           string
-	Frozen, Sealed []string
+	Rule   string
+	Frozen []string // and sealed
 	// Table maps paths to the sorted names of their splits, joined by ",", or
-	// to RowsMark.
+	// to dataset.AllRows.
 	Table        prolly.Map
 	Fingerprints map[string]objects.ID
-	Counts       map[string]Count // by split; nil: not known
+	Counts       map[string]dataset.Count // by split; nil: not known
 	// Sample reports whether a file is to be in a split of this scheme; it
 	// depends on the path and Rule alone. nil: every file.
 	Sample func(path string) bool
 	// Groups are the groups that must not cross splits; nil: none declared.
 	Groups *Groups
-	// Rows reads the rows of a table that the split table marks with RowsMark,
+	// Rows reads the rows of a table that the split table marks with dataset.AllRows,
 	// each with its split. What decides the split of a row does not count in
 	// its hash.
 	Rows func(ctx context.Context, f dataset.File) iter.Seq2[Row, error]
@@ -95,23 +100,9 @@ type Before struct {
 	Tree         objects.ID
 	Table        prolly.Map
 	Fingerprints map[string]objects.ID
-	Counts       map[string]Count
+	Counts       map[string]dataset.Count
 	Files        dataset.Files // nil: its rows are not looked at
 	Rows         func(ctx context.Context, f dataset.File) iter.Seq2[Row, error]
-}
-
-// Count is what one split holds.
-type Count struct {
-	Files, Rows, Bytes int64
-	Classes            map[string]int64 // samples of each class
-}
-
-// Samples is the number of samples.
-func (c Count) Samples() int64 {
-	if c.Rows > 0 {
-		return c.Rows
-	}
-	return c.Files
 }
 
 // Groups say which samples belong together. Of or All is set.
@@ -174,21 +165,16 @@ type Labels struct {
 	// IsLabel reports whether a file is a label or annotation, which is never
 	// a sample of the rules content, rows, near and covered.
 	IsLabel func(path string) bool
-	// Pure names the way in which IsLabel decides, where that is by the path
-	// alone; it lets label files be left out before anything is compared.
-	Pure string
-	// Findings are those of the rule labels, Unread what did not parse.
+	// Key names the way in which IsLabel decides: with the same Key it says the
+	// same of every path, whatever the tree. Empty: it has no name, so that near
+	// looks at all files.
+	Key string
+	// Findings are those of the rule labels, Beyond how many more there are,
+	// Unread what did not parse.
 	Findings []dataset.Finding
+	Beyond   int64
 	Unread   []dataset.Unread
-	Samples  int64  // looked at
-	Skipped  string // why they were not
+	Samples  int64 // looked at
 }
 
 func (l *Labels) isLabel(path string) bool { return l != nil && l.IsLabel != nil && l.IsLabel(path) }
-
-func (l *Labels) pure() string {
-	if l == nil {
-		return ""
-	}
-	return l.Pure
-}

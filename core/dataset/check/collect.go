@@ -89,7 +89,7 @@ func (c *collector) add(f dataset.Finding) {
 
 // more counts findings that are not kept, because there are too many.
 func (c *collector) more(rule dataset.Rule, scheme string, n int64) {
-	if n > 0 {
+	if n > 0 && c.config.Level(rule) != dataset.Off {
 		c.tally(rule, scheme).all += n
 	}
 }

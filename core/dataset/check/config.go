@@ -38,6 +38,12 @@ type Config struct {
 	Ignore []string
 }
 
+// The bounds of the limits of Near; beyond them everything is like everything.
+const (
+	MaxImages = 15
+	MinText   = 0.6
+)
+
 // Near are the limits within which two samples are near-duplicates.
 type Near struct {
 	Images    int     // bits of difference of perceptual hashes; -1: images are not compared; 0: the default
@@ -147,7 +153,7 @@ type option func(key string, value any) error
 func (c *Config) options(rule dataset.Rule) map[string]option {
 	switch rule {
 	case dataset.RuleNear:
-		return map[string]option{"images": bits(&c.Near.Images), "text": fraction(&c.Near.Text), "rotations": yes(&c.Near.Rotations)}
+		return map[string]option{"images": bits(&c.Near.Images), "text": likeness(&c.Near.Text), "rotations": yes(&c.Near.Rotations)}
 	case dataset.RuleRows:
 		return map[string]option{"ignore": texts(&c.Ignore)}
 	case dataset.RuleLabels:
@@ -168,12 +174,12 @@ func bits(to *int) option {
 	return func(key string, value any) error {
 		n, ok := value.(int64)
 		switch {
-		case ok && n >= 1 && n <= 32:
+		case ok && n >= 1 && n <= MaxImages:
 			*to = int(n)
 		case value == false:
 			*to = -1
 		default:
-			return &ConfigError{key, fmt.Sprintf("%v is not a number of bits", quoted(value)), "1 to 32, or false to leave images out"}
+			return &ConfigError{key, fmt.Sprintf("%v is not a number of bits", quoted(value)), fmt.Sprintf("1 to %d, or false to leave images out", MaxImages)}
 		}
 		return nil
 	}
@@ -194,6 +200,17 @@ func fraction(to *float64) option {
 		n, ok := number(value)
 		if !ok || !(n > 0 && n <= 1) {
 			return &ConfigError{key, fmt.Sprintf("%v is not a part of 1", quoted(value)), "a number above 0, at most 1"}
+		}
+		*to = n
+		return nil
+	}
+}
+
+func likeness(to *float64) option {
+	return func(key string, value any) error {
+		n, ok := number(value)
+		if !ok || !(n >= MinText && n <= 1) {
+			return &ConfigError{key, fmt.Sprintf("%v is not a similarity that can be looked for", quoted(value)), fmt.Sprintf("a number from %g to 1", MinText)}
 		}
 		*to = n
 		return nil

@@ -41,7 +41,7 @@ func (w *walk) drift(_ context.Context, s *Scheme) (looked, error) {
 }
 
 // grown reports a split whose size left the limit.
-func (w *walk) grown(scheme, name string, was, is Count, limit float64) {
+func (w *walk) grown(scheme, name string, was, is dataset.Count, limit float64) {
 	by := float64(is.Samples()-was.Samples()) / float64(was.Samples())
 	if limit == 0 || math.Abs(by) <= limit {
 		return

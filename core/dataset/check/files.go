@@ -9,11 +9,12 @@ import (
 	"github.com/mlvc/mlvc/objects"
 )
 
-// byContent: two samples are the same if their bytes are. Empty files and, as
-// far as paths tell, labels are none.
+// byContent: two samples are the same if their bytes are. Empty files are none.
+// Labels are left out of what is found, so that what is kept stays of use when
+// files become labels.
 func (w *walk) byContent() keyed {
 	return keyed{kind: "content", sets: true, of: func(path string, e *objects.Entry) (objects.ID, bool) {
-		if e == nil || e.Size == 0 || (w.Labels.pure() != "" && w.Labels.isLabel(path)) {
+		if e == nil || e.Size == 0 {
 			return objects.ID{}, false
 		}
 		return e.Content, true
@@ -61,7 +62,7 @@ func (w *walk) overlapping(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	names := splits(value)
+	names := dataset.SplitNames(value)
 	f := dataset.Finding{
 		ID:   dataset.FindingID(dataset.RuleOverlap, w.scheme.Name, append([]string{subject(path, e)}, names...)...),
 		Rule: dataset.RuleOverlap, Scheme: w.scheme.Name,

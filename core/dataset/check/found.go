@@ -71,7 +71,7 @@ func (w *walk) lookUp(ctx context.Context, k keyed, keys []uint64) (map[uint64][
 		if err != nil {
 			return nil, err
 		}
-		if len(splits(f.value)) == 0 {
+		if len(dataset.SplitNames(f.value)) == 0 {
 			continue
 		}
 		id, ok := k.of(f.Path, &f.Entry)
@@ -140,7 +140,7 @@ func (w *walk) share(ctx context.Context, k keyed, paths []string, skip func(str
 		if byKey[id] == nil {
 			order = append(order, id)
 		}
-		for _, split := range splits(value) {
+		for _, split := range dataset.SplitNames(value) {
 			byKey[id] = append(byKey[id], dataset.Sample{Path: path, Split: split, Content: e.Content})
 		}
 	}

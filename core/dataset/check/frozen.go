@@ -11,7 +11,7 @@ import (
 
 // frozen: a frozen or sealed split is what it was in the first parent.
 func (w *walk) frozen(ctx context.Context, s *Scheme) (looked, error) {
-	names := slices.Concat(s.Frozen, s.Sealed)
+	names := slices.Clone(s.Frozen)
 	if len(names) == 0 {
 		if w.Config.set(dataset.RuleFrozen) {
 			return looked{skipped: "no split is frozen or sealed"}, nil
@@ -66,8 +66,8 @@ func (w *walk) thaw(ctx context.Context, s *Scheme, name string, was objects.ID)
 
 // thawed tells what a change does to a frozen split.
 func thawed(scheme, name string, c change) (dataset.Finding, bool) {
-	was := c.old != nil && slices.Contains(splits(c.was), name)
-	is := c.new != nil && slices.Contains(splits(c.value), name)
+	was := c.old != nil && slices.Contains(dataset.SplitNames(c.was), name)
+	is := c.new != nil && slices.Contains(dataset.SplitNames(c.value), name)
 	f := dataset.Finding{Rule: dataset.RuleFrozen, Scheme: scheme}
 	sample := func(e *objects.Entry) dataset.Sample {
 		return dataset.Sample{Path: c.path, Split: name, Content: e.Content}

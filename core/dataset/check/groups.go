@@ -65,7 +65,7 @@ func (w *walk) groupsOfAll(ctx context.Context, s *Scheme) (looked, error) {
 			}
 			return looked{}, err
 		}
-		for _, name := range splits(g.Split) {
+		for _, name := range dataset.SplitNames(g.Split) {
 			number, err := m.number(name)
 			if err != nil {
 				return looked{}, err
@@ -135,7 +135,7 @@ func (g *grouping) add(sample dataset.Sample) {
 	if len(g.paths) < 2 {
 		g.paths[place0{sample.Path, sample.Row}] = true
 	}
-	for _, name := range splits(sample.Split) {
+	for _, name := range dataset.SplitNames(sample.Split) {
 		g.all++
 		if g.of[name]++; g.of[name] <= maxNamed {
 			sample.Split = name

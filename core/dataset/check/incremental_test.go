@@ -32,7 +32,7 @@ func TestIncrementalIsFromScratch(t *testing.T) {
 		if rapid.Bool().Draw(r, "labels") {
 			w.in.Labels = &check.Labels{IsLabel: func(p string) bool { return strings.HasSuffix(p, "2") }}
 			if rapid.Bool().Draw(r, "by path alone") {
-				w.in.Labels.Pure = "ends in 2"
+				w.in.Labels.Key = "ends in 2"
 			}
 		}
 		for range rapid.IntRange(1, 3).Draw(r, "commits") {
@@ -147,7 +147,7 @@ func TestCostFollowsTheChange(t *testing.T) {
 	w := newWorld(t)
 	plain(w)
 	w.in.Config.Levels = map[dataset.Rule]dataset.Level{dataset.RuleNear: dataset.Off}
-	w.in.Labels.Pure = "txt"
+	w.in.Labels.Key = "txt"
 	w.commit()
 	w.Put("train/cat/one-more.png", "one more")
 	in, _ := w.input()

@@ -112,6 +112,16 @@ func (m *membership) search(from int, e entry) int {
 	return from + sort.Search(m.len()-from, func(i int) bool { return compareEntries(m.at(from+i), e) >= 0 })
 }
 
+// has reports whether a sample of one of the splits has the key.
+func (m *membership) has(key uint64, names []string) bool {
+	for i := m.search(0, entry{key: key}); i < m.len() && m.at(i).key == key; i++ {
+		if slices.Contains(names, m.names[m.at(i).split]) {
+			return true
+		}
+	}
+	return false
+}
+
 // crossing returns the keys with entries of two splits, sorted.
 func (m *membership) crossing() []uint64 {
 	var keys []uint64

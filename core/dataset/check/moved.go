@@ -13,7 +13,9 @@ import (
 )
 
 // moved: nothing that was for evaluation in an earlier commit is for training
-// now, whether by path, content, group or row.
+// now, whether by path, content, group or row. A file whose content, path or
+// group is for evaluation still did not move: that it is for both is told by
+// other rules, and may be waived there.
 func (w *walk) moved(ctx context.Context, s *Scheme) (looked, error) {
 	sides := w.sides(s)
 	earlier := s.Earlier
@@ -34,7 +36,8 @@ func (w *walk) moved(ctx context.Context, s *Scheme) (looked, error) {
 		}
 	}
 	for i := range earlier {
-		since := func(ctx context.Context) iter.Seq2[change, error] { return w.changes(ctx, &earlier[i]) }
+		var list changeList // it is gone through several times
+		since := func(ctx context.Context) iter.Seq2[change, error] { return w.between(ctx, &earlier[i], &list) }
 		if err := w.movedSince(ctx, s, &earlier[i], sides, since); err != nil {
 			return looked{}, err
 		}
@@ -58,7 +61,7 @@ func (w *walk) sides(s *Scheme) sides {
 	if m.To == nil {
 		m.To = DefaultMoved.To
 	}
-	held := slices.Concat(s.Frozen, s.Sealed)
+	held := s.Frozen
 	if m.From == nil {
 		m.From = DefaultMoved.From
 	} else {
@@ -98,7 +101,7 @@ func matches(patterns []string, name string) bool {
 
 // in returns the first of a sample's splits that is one of the names.
 func in(value string, names []string) string {
-	for _, name := range splits(value) {
+	for _, name := range dataset.SplitNames(value) {
 		if slices.Contains(names, name) {
 			return name
 		}
@@ -134,6 +137,9 @@ func (w *walk) movedSince(ctx context.Context, s *Scheme, b *Before, sides sides
 			}
 		}
 	}
+	if err := w.dropHeld(ctx, s, sides, hits); err != nil {
+		return err
+	}
 	if len(hits) > 0 {
 		if err := w.nameMoved(ctx, s, sides, hits, since); err != nil {
 			return err
@@ -142,10 +148,32 @@ func (w *walk) movedSince(ctx context.Context, s *Scheme, b *Before, sides sides
 	return w.movedRows(ctx, s, b, sides, since)
 }
 
+// dropHeld takes out of hits the contents and groups that are for evaluation
+// still, under whatever path.
+func (w *walk) dropHeld(ctx context.Context, s *Scheme, sides sides, hits map[uint64]bool) error {
+	if len(hits) == 0 {
+		return nil
+	}
+	m, err := w.contents(ctx)
+	if err != nil {
+		return err
+	}
+	held := func(key uint64, _ bool) bool { return m.has(key, sides.from) }
+	maps.DeleteFunc(hits, held)
+	if len(hits) == 0 || s.Groups == nil || s.Groups.Of == nil {
+		return nil
+	}
+	if m, err = w.member(ctx, byGroup(s.Groups)); err != nil {
+		return err
+	}
+	maps.DeleteFunc(hits, held)
+	return nil
+}
+
 // arrives reports whether the change brings a sample, or another content, into
-// training.
+// training, and not into evaluation too.
 func (c change) arrives(sides sides) bool {
-	if c.new == nil || in(c.value, sides.to) == "" {
+	if c.new == nil || in(c.value, sides.to) == "" || in(c.value, sides.from) != "" {
 		return false
 	}
 	return c.old == nil || in(c.was, sides.to) == "" || c.old.Content != c.new.Content

@@ -51,7 +51,7 @@ func (w *walk) near(ctx context.Context, s *Scheme) (looked, error) {
 
 // isNear reports whether a file is a sample that may be compared.
 func (w *walk) isNear(path string, e *objects.Entry, value string) bool {
-	return e != nil && e.Size > 0 && len(splits(value)) > 0 && !w.Labels.isLabel(path)
+	return e != nil && e.Size > 0 && len(dataset.SplitNames(value)) > 0 && !w.Labels.isLabel(path)
 }
 
 // compareAll looks at all files, and lists those that are compared.
@@ -67,7 +67,7 @@ func (w *walk) compareAll(ctx context.Context, s *Scheme, n *compared) error {
 				continue
 			}
 			n.samples++
-			for _, name := range splits(f.value) {
+			for _, name := range dataset.SplitNames(f.value) {
 				if !yield(NearFile{f.File, name}, nil) {
 					return
 				}

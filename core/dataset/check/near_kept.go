@@ -62,7 +62,7 @@ func (n *compared) files() iter.Seq2[NearFile, error] {
 	list := n.list
 	return func(yield func(NearFile, error) bool) {
 		for _, f := range list {
-			for _, name := range splits(f.value) {
+			for _, name := range dataset.SplitNames(f.value) {
 				if !yield(NearFile{f.File, name}, nil) {
 					return
 				}
@@ -76,10 +76,10 @@ func (w *walk) nearName(tree, table objects.ID) objects.ID {
 	limits := w.Config.Near
 	labels := "none"
 	if w.Labels != nil {
-		labels = "some " + w.Config.Labels.Format
+		labels = "some " + w.Labels.Key
 	}
 	text := appendTexts(nil, []string{
-		w.NearVersion, labels, w.Labels.pure(), fmt.Sprint(limits.Images, limits.Text, limits.Rotations),
+		w.NearVersion, labels, fmt.Sprint(limits.Images, limits.Text, limits.Rotations),
 	})
 	return objects.Derive(nearContext, text, tree[:], table[:])
 }
@@ -107,11 +107,11 @@ func (w *walk) rememberNear(name objects.ID, n *compared) {
 }
 
 // updatedNear returns the parent's result with what changed; nil where that is
-// not to be had. A label that contents decide about may be none now, without a
-// change of its own.
+// not to be had. Where labels are told in another way, a file may have become
+// one, or be none now, without a change of its own.
 func (w *walk) updatedNear(ctx context.Context) (*compared, error) {
 	b := w.scheme.Before
-	if b == nil || w.Labels != nil && w.Labels.Pure == "" {
+	if b == nil || w.Labels != nil && w.Labels.Key == "" {
 		return nil, nil
 	}
 	n := w.recallNear(w.nearName(b.Tree, b.Table.Root()))

@@ -97,4 +97,15 @@ func TestNearFollowsTheChange(t *testing.T) {
 	step("one less", 1, "test/image test", "train/new train")
 	w.in.NearVersion = "another"
 	step("another version", 1, "test/image test", "test/other test", "train/new train", "train/other train")
+	labels := func(key string, paths ...string) {
+		w.in.Labels = &check.Labels{Key: key, IsLabel: func(p string) bool { return slices.Contains(paths, p) }}
+	}
+	labels("none yet")
+	step("labels", 1, "test/image test", "test/other test", "train/new train", "train/other train")
+	w.Put("train/other", others[3])
+	step("the same labels", 1, "train/other")
+	labels("one", "train/new")
+	step("a file became a label", 0, "test/image test", "test/other test", "train/other train")
+	labels("", "train/new")
+	step("labels without a name", 0, "test/image test", "test/other test", "train/other train")
 }

@@ -11,7 +11,7 @@ import (
 
 // rowsAtOnce is how many rows are sorted at once; more are taken in parts by
 // their hashes, so that memory is bounded.
-const rowsAtOnce = 4 << 20
+var rowsAtOnce int64 = 4 << 20 // tests set less
 
 // rows: no row is in two splits, whether of tables whose rows are samples or
 // of table files in different splits.
@@ -31,54 +31,67 @@ func (w *walk) rows(ctx context.Context, s *Scheme) (looked, error) {
 		}
 		return looked{}, errNotAsked{}
 	}
-	total := int64(0)
+	total, few := int64(0), rowEntries{part: 0, parts: 1}
 	unread := make([][]dataset.Unread, len(tables))
 	err = w.load(ctx, tables, func(i int, rows *tableRows) error {
 		total += int64(rows.len())
 		unread[i] = rows.unread
-		return nil
+		if total > rowsAtOnce {
+			few.list = nil
+			return nil
+		}
+		return few.add(tables[i], rows)
 	})
 	if err != nil {
 		return looked{}, err
 	}
 	w.out.unread(slices.Concat(unread...)...)
+	if total <= rowsAtOnce {
+		return looked{samples: total}, w.sharedRows(ctx, s, tables, &few)
+	}
+	few = rowEntries{}
 	parts := uint64(total/rowsAtOnce + 1)
 	for part := range parts {
-		if err := w.rowPart(ctx, s, tables, part, parts); err != nil {
+		some := rowEntries{part: part, parts: parts}
+		err := w.load(ctx, tables, func(i int, rows *tableRows) error { return some.add(tables[i], rows) })
+		if err == nil {
+			err = w.sharedRows(ctx, s, tables, &some)
+		}
+		if err != nil {
 			return looked{}, err
 		}
 	}
 	return looked{samples: total}, nil
 }
 
-// rowPart compares the rows whose hashes fall into one of several parts.
-func (w *walk) rowPart(ctx context.Context, s *Scheme, tables []table, part, parts uint64) error {
-	m := &membership{}
-	var all []entry
-	each := func(i int, rows *tableRows, do func(uint64, uint16)) error {
-		for key, name := range rows.all() {
-			if parts > 1 && key%parts != part {
-				continue
-			}
-			for _, split := range rowSplits(tables[i], name) {
-				number, err := m.number(split)
-				if err != nil {
-					return err
-				}
-				do(key, number)
-			}
+// rowEntries are the rows of tables whose hashes fall into one of several parts.
+type rowEntries struct {
+	part, parts uint64
+	m           membership // has the numbers of the splits
+	list        []entry
+}
+
+func (r *rowEntries) add(t table, rows *tableRows) error {
+	for key, name := range rows.all() {
+		if key%r.parts != r.part {
+			continue
 		}
-		return nil
+		for _, split := range rowSplits(t, name) {
+			number, err := r.m.number(split)
+			if err != nil {
+				return err
+			}
+			r.list = append(r.list, entry{key, number})
+		}
 	}
-	err := w.load(ctx, tables, func(i int, rows *tableRows) error {
-		return each(i, rows, func(key uint64, split uint16) { all = append(all, entry{key, split}) })
-	})
-	if err != nil {
-		return err
-	}
-	m.fill(all)
+	return nil
+}
+
+// sharedRows reports the rows that are in two splits.
+func (w *walk) sharedRows(ctx context.Context, s *Scheme, tables []table, rows *rowEntries) error {
+	rows.m.fill(rows.list)
 	candidates := map[uint64]bool{}
-	for _, key := range m.crossing() {
+	for _, key := range rows.m.crossing() {
 		if len(candidates) < dataset.MaxFindings {
 			candidates[key] = true
 		} else {
@@ -93,10 +106,10 @@ func (w *walk) rowPart(ctx context.Context, s *Scheme, tables []table, part, par
 
 // rowSplits are the splits of a row: its own, or those of its file.
 func rowSplits(t table, own string) []string {
-	if t.value == RowsMark {
+	if t.value == dataset.AllRows {
 		return []string{own}
 	}
-	return splits(t.value)
+	return dataset.SplitNames(t.value)
 }
 
 // nameRows reports the candidates, reading again the tables that have any.

@@ -21,8 +21,8 @@ func (w *walk) changedTables(ctx context.Context, s *Scheme, b *Before, since it
 	if b.Files == nil || b.Rows == nil || s.Rows == nil {
 		return nil, nil, nil
 	}
-	was := func(f dataset.File) table { return table{f, RowsMark, b.Rows, b.Rule} }
-	is := func(f dataset.File) table { return table{f, RowsMark, s.Rows, s.Rule} }
+	was := func(f dataset.File) table { return table{f, dataset.AllRows, b.Rows, b.Rule} }
+	is := func(f dataset.File) table { return table{f, dataset.AllRows, s.Rows, s.Rule} }
 	if b.Rule != s.Rule {
 		if were, err = rowTables(ctx, w.Getter, b.Files, b, was); err != nil {
 			return nil, nil, err
@@ -35,10 +35,10 @@ func (w *walk) changedTables(ctx context.Context, s *Scheme, b *Before, since it
 		if err != nil {
 			return nil, nil, err
 		}
-		if c.old != nil && c.was == RowsMark {
+		if c.old != nil && c.was == dataset.AllRows {
 			were = append(were, was(dataset.File{Path: c.path, Entry: *c.old}))
 		}
-		if c.new != nil && c.value == RowsMark {
+		if c.new != nil && c.value == dataset.AllRows {
 			are = append(are, is(dataset.File{Path: c.path, Entry: *c.new}))
 		}
 	}
@@ -52,7 +52,7 @@ func rowTables(ctx context.Context, g objects.Getter, files dataset.Files, b *Be
 		if err != nil {
 			return nil, err
 		}
-		if string(item.Value) != RowsMark {
+		if string(item.Value) != dataset.AllRows {
 			continue
 		}
 		f, err := files.Lookup(ctx, string(item.Key))

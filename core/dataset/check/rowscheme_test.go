@@ -2,9 +2,13 @@ package check_test
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/mlvc/mlvc/core/dataset"
 	"github.com/mlvc/mlvc/core/dataset/check"
@@ -15,7 +19,7 @@ func rowWorld(t *testing.T) *world {
 	w := newWorld(t)
 	w.place = func(p string) string {
 		if p == "meta.csv" {
-			return check.RowsMark
+			return dataset.AllRows
 		}
 		return ""
 	}
@@ -93,5 +97,40 @@ func TestRowsAreReadOnceAContent(t *testing.T) {
 	w.commit()
 	if got := w.facts.Puts["rows-v1"] - reads; got != 1 {
 		t.Errorf("%d tables were read for one that changed", got)
+	}
+}
+
+// Rows are taken in parts where they are many, which finds the same; where they
+// are few, each table is read once, and those that share a row once more.
+func TestRowsInParts(t *testing.T) {
+	w := newWorld(t)
+	w.readsTables()
+	for split, shared := range map[string]string{"train": "1,1\n2,2\n3,3\n", "test": "2,2\n3,3\n4,4\n"} {
+		var own strings.Builder
+		for i := range 40 {
+			fmt.Fprintf(&own, "%s,%d\n", split, i)
+		}
+		w.Put(split+"/rows.csv", "a,b\n"+shared+own.String())
+		w.Put(split+"/others.csv", "a,b\n"+strings.ReplaceAll(own.String(), ",", " other,"))
+	}
+	reads := 0
+	read := w.in.Rows
+	w.in.Rows = func(ctx context.Context, f dataset.File, ignore []string) iter.Seq2[check.Row, error] {
+		return func(yield func(check.Row, error) bool) { reads++; read(ctx, f, ignore)(yield) }
+	}
+	w.in.Workers = 1
+	in, _ := w.input()
+	in.Facts = nil
+	want := w.run(in)
+	if got := messages(want, dataset.RuleRows); len(got) != 2 || reads != 4+4+2 {
+		t.Errorf("%d reads, found %q", reads, got)
+	}
+	for _, n := range []int64{1, 7, 165, 166, 167} {
+		undo := check.RowsAtOnce(n)
+		got := w.run(in)
+		undo()
+		if diff := cmp.Diff(plainly(want), plainly(got)); diff != "" {
+			t.Errorf("%d at once:\n%s", n, diff)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/mlvc/mlvc/core/dataset"
@@ -106,6 +107,55 @@ func TestMovedSinceEarlier(t *testing.T) {
 	}
 }
 
+// What is for evaluation and for training did not move when it gets another
+// path, or one of two, in either: that it is in both is told, and may be waived.
+func TestMovedTwin(t *testing.T) {
+	w := newWorld(t)
+	w.scheme.Groups = groupBy(`p\d`)
+	place := w.place
+	w.place = func(p string) string {
+		if strings.HasPrefix(p, "both/") {
+			return "test,train"
+		}
+		return place(p)
+	}
+	w.Put("test/a", "A")
+	w.Put("test/again", "A")
+	w.Put("test/p1-x", "P")
+	w.Put("both/o", "O")
+	w.commit()
+	w.scheme.Earlier = []check.Before{*w.before}
+	w.Put("train/twin", "A")
+	w.Put("train/p1-y", "Y")
+	if got := messages(w.commit(), dataset.RuleMoved); got != nil {
+		t.Error("a twin came:", got)
+	}
+	w.Rename("test/a", "test/renamed")
+	w.Rename("train/twin", "train/renamed")
+	w.Remove("test/again")
+	w.Rename("test/p1-x", "test/p1-renamed")
+	w.Rename("train/p1-y", "train/p1-renamed")
+	w.Rename("both/o", "both/renamed")
+	r := w.commit()
+	if got := messages(r, dataset.RuleMoved); got != nil {
+		t.Error("twins got other names:", got)
+	}
+	if got, want := found(r, dataset.RuleContent), []string{"test/renamed", "train/renamed"}; !slices.Equal(got, want) {
+		t.Errorf("content: %q, want %q", got, want)
+	}
+	w.Rename("test/renamed", "val/a")
+	w.Remove("test/p1-renamed")
+	if got := messages(w.commit(), dataset.RuleMoved); !slices.Equal(got, []string{
+		`train/p1-renamed was in test (test/p1-x) and is now in train, as one of the group "p1"`,
+	}) {
+		t.Error("a group left:", got)
+	}
+	w.Remove("val/a")
+	if got := found(w.commit(), dataset.RuleMoved); !slices.Contains(got, "train/renamed") {
+		t.Error("the last copy left:", got)
+	}
+}
+
 // Which splits are for evaluation can be said.
 func TestMovedSides(t *testing.T) {
 	w := newWorld(t)
@@ -153,5 +203,22 @@ func TestGiven(t *testing.T) {
 	}
 	if !slices.ContainsFunc(r.Rules, func(c dataset.Checked) bool { return c.Scheme == "other" && c.Findings == 1 }) {
 		t.Error("not counted", r.Rules)
+	}
+}
+
+// Findings that are only counted count, unless their rule is off.
+func TestBeyond(t *testing.T) {
+	w := newWorld(t)
+	w.in.Given = []dataset.Finding{{ID: "x", Rule: dataset.RuleCovered, Scheme: "rows", Message: "m"}}
+	w.in.Beyond = []check.Beyond{{Rule: dataset.RuleCovered, Scheme: "rows", N: 25_000}, {Rule: dataset.RuleReadable, Scheme: "rows", N: 2}}
+	w.in.Labels = &check.Labels{Findings: []dataset.Finding{{ID: "l", Message: "m"}}, Beyond: 7, Samples: 9}
+	w.in.Config.Levels = map[dataset.Rule]dataset.Level{dataset.RuleReadable: dataset.Off}
+	r := w.check()
+	got := map[dataset.Rule]int64{}
+	for _, c := range r.Rules {
+		got[c.Rule] += c.Findings
+	}
+	if len(r.Findings) != 2 || got[dataset.RuleCovered] != 25_001 || got[dataset.RuleLabels] != 8 || got[dataset.RuleReadable] != 0 {
+		t.Error(r.Rules)
 	}
 }

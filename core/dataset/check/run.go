@@ -14,6 +14,9 @@ func Run(ctx context.Context, in Input) (*dataset.Report, error) {
 	for _, f := range in.Given {
 		r.out.add(f)
 	}
+	for _, b := range in.Beyond {
+		r.out.more(b.Rule, b.Scheme, b.N)
+	}
 	for i := range in.Schemes {
 		if err := r.scheme(ctx, &in.Schemes[i]); err != nil {
 			return nil, err
@@ -125,8 +128,9 @@ func (r *run) labels(context.Context, *Scheme) (looked, error) {
 		f.Rule = dataset.RuleLabels
 		r.out.add(f)
 	}
+	r.out.more(dataset.RuleLabels, "", r.Labels.Beyond)
 	r.out.unread(r.Labels.Unread...)
-	return looked{r.Labels.Samples, r.Labels.Skipped}, nil
+	return looked{samples: r.Labels.Samples}, nil
 }
 
 // readable makes a finding of everything that could not be read; it is the

@@ -75,7 +75,7 @@ func decodeTableRows(b []byte, path string) (*tableRows, error) {
 // table is a table file whose rows are compared.
 type table struct {
 	dataset.File
-	value string // of the split table: RowsMark, or the splits of the file
+	value string // of the split table: dataset.AllRows, or the splits of the file
 	read  func(context.Context, dataset.File) iter.Seq2[Row, error]
 	rule  string // what decides the splits and hashes of its rows
 }
@@ -83,9 +83,9 @@ type table struct {
 // table returns the table at a placed file; false: it is none, or in no split.
 func (w *walk) table(p placed) (table, bool) {
 	switch {
-	case p.value == RowsMark && w.scheme.Rows != nil:
+	case p.value == dataset.AllRows && w.scheme.Rows != nil:
 		return table{p.File, p.value, w.scheme.Rows, w.scheme.Rule}, true
-	case p.value == "" || p.value == RowsMark || w.Rows == nil || w.IsTable == nil:
+	case p.value == "" || p.value == dataset.AllRows || w.Rows == nil || w.IsTable == nil:
 		return table{}, false
 	case !w.IsTable(p.Path) || w.Labels.isLabel(p.Path):
 		return table{}, false
@@ -135,7 +135,7 @@ func readRows(ctx context.Context, t table) (*tableRows, error) {
 			continue
 		case err != nil:
 			return nil, err
-		case row.Hash.IsZero() || (t.value == RowsMark && row.Split == ""):
+		case row.Hash.IsZero() || (t.value == dataset.AllRows && row.Split == ""):
 			continue
 		}
 		number, err := m.number(row.Split)

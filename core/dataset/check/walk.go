@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"iter"
 
@@ -17,24 +18,34 @@ type walk struct {
 	*run
 	scheme *Scheme
 
-	asked   bool     // whether the changes since the parent were listed
-	listed  []change // they, unless there are too many
+	changeList             // since the parent
+	files      *membership // by content
+}
+
+// changeList keeps what changed since a commit, once someone asked.
+type changeList struct {
+	asked   bool
+	listed  []change // unless there are too many
 	tooMany bool
-	files   *membership // by content
 }
 
 // since yields what changed since the parent commit.
 func (w *walk) since(ctx context.Context) iter.Seq2[change, error] {
+	return w.between(ctx, w.scheme.Before, &w.changeList)
+}
+
+// between yields what changed since a commit, whose list it keeps.
+func (w *walk) between(ctx context.Context, b *Before, l *changeList) iter.Seq2[change, error] {
 	return func(yield func(change, error) bool) {
-		if err := w.list(ctx); err != nil {
+		if err := l.fill(w.changes(ctx, b)); err != nil {
 			yield(change{}, err)
 			return
 		}
-		if w.tooMany {
-			w.changes(ctx, w.scheme.Before)(yield)
+		if l.tooMany {
+			w.changes(ctx, b)(yield)
 			return
 		}
-		for _, c := range w.listed {
+		for _, c := range l.listed {
 			if !yield(c, nil) {
 				return
 			}
@@ -44,19 +55,24 @@ func (w *walk) since(ctx context.Context) iter.Seq2[change, error] {
 
 // list lists the changes since the parent commit, unless they are too many.
 func (w *walk) list(ctx context.Context) error {
-	if w.asked {
+	return w.fill(w.changes(ctx, w.scheme.Before))
+}
+
+// fill lists changes, unless that was done or they are too many.
+func (l *changeList) fill(changes iter.Seq2[change, error]) error {
+	if l.asked {
 		return nil
 	}
-	w.asked = true
-	for c, err := range w.changes(ctx, w.scheme.Before) {
+	l.asked = true
+	for c, err := range changes {
 		if err != nil {
 			return err
 		}
-		if len(w.listed) == maxChanges {
-			w.listed, w.tooMany = nil, true
+		if len(l.listed) == maxChanges {
+			l.listed, l.tooMany = nil, true
 			return nil
 		}
-		w.listed = append(w.listed, c)
+		l.listed = append(l.listed, c)
 	}
 	return nil
 }
@@ -79,7 +95,7 @@ const (
 // name is the name under which a membership is kept: of all that decides it.
 func (w *walk) name(k keyed, rule string, tree objects.ID, table objects.ID) objects.ID {
 	var text []byte
-	for _, part := range []string{k.kind, rule, w.Labels.pure()} {
+	for _, part := range []string{k.kind, rule} {
 		text = appendTexts(text, []string{part})
 	}
 	return objects.Derive(membershipContext, text, k.more[:], tree[:], table[:])
@@ -176,7 +192,7 @@ func (w *walk) edit(k keyed, m *membership, c change) (out, in []entry, err erro
 
 // entries are those of one file.
 func (w *walk) entries(k keyed, m *membership, path string, e *objects.Entry, value string) ([]entry, error) {
-	names := splits(value)
+	names := dataset.SplitNames(value)
 	if len(names) == 0 {
 		return nil, nil
 	}
@@ -197,16 +213,13 @@ func (w *walk) entries(k keyed, m *membership, path string, e *objects.Entry, va
 
 // sets puts a path in the sets that it belongs to, and takes it out of others.
 func (w *walk) sets(m *membership, path string, e *objects.Entry, value string) {
-	m.overlap.put(path, e != nil && len(splits(value)) > 1)
+	m.overlap.put(path, e != nil && len(dataset.SplitNames(value)) > 1)
 	m.bare.put(path, e != nil && value == "" && w.covers(path))
-	m.tables.put(path, e != nil && value != "" && (value == RowsMark || w.IsTable != nil && w.IsTable(path)))
+	m.tables.put(path, e != nil && value != "" && (value == dataset.AllRows || w.IsTable != nil && w.IsTable(path)))
 }
 
-// covers reports whether a file is to be in a split.
+// covers reports whether a file is to be in a split, unless it is a label.
 func (w *walk) covers(path string) bool {
-	if w.Labels.pure() != "" && w.Labels.isLabel(path) {
-		return false
-	}
 	return w.Config.Level(dataset.RuleCovered) != dataset.Off && (w.scheme.Sample == nil || w.scheme.Sample(path))
 }
 
@@ -250,7 +263,7 @@ func (w *walk) placed(ctx context.Context) iter.Seq2[placed, error] {
 			if table.at != nil && string(table.at.Key) == f.Path {
 				p.value = string(table.at.New)
 			}
-			if err = firstError(err, table.err); !yield(p, err) || err != nil {
+			if err = cmp.Or(err, table.err); !yield(p, err) || err != nil {
 				return
 			}
 		}

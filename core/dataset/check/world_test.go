@@ -61,7 +61,7 @@ func (w *world) input() (check.Input, *check.Before) {
 		w.t.Fatal(err)
 	}
 	splits := map[string]string{}
-	counts := map[string]check.Count{}
+	counts := map[string]dataset.Count{}
 	texts := map[string]*strings.Builder{}
 	add := func(name, text string) {
 		if texts[name] == nil {
@@ -85,7 +85,7 @@ func (w *world) input() (check.Input, *check.Before) {
 			counts[name] = c
 			add(name, p+"\x00"+w.Text(p)+"\x00")
 		}
-		if value == check.RowsMark {
+		if value == dataset.AllRows {
 			for row := range tableRows(w.Text(p), "split", nil) {
 				add(row.Split, row.Hash.String())
 			}

@@ -2,6 +2,7 @@ package check
 
 import (
 	"bytes"
+	"cmp"
 	"iter"
 
 	"github.com/mlvc/mlvc/objects/prolly"
@@ -22,7 +23,7 @@ func zip(left, right iter.Seq2[prolly.Change, error]) iter.Seq2[zipped, error] {
 		b, stopB := pull(right)
 		defer stopB()
 		for {
-			if err := firstError(a.err, b.err); err != nil {
+			if err := cmp.Or(a.err, b.err); err != nil {
 				yield(zipped{}, err)
 				return
 			}
@@ -102,13 +103,4 @@ func (h *head) step() {
 	default:
 		h.at = &c
 	}
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -450,3 +450,31 @@ func BenchmarkMerge(b *testing.B) {
 		merge("k", table, map[objects.ID]value{id(1): {data: make([]byte, 16)}})
 	}
 }
+
+// What waits to be merged is a part of what it is merged with, so that the work
+// of many facts is not the square of their number.
+func TestMergesAreRare(t *testing.T) {
+	const large = 5 * freshFacts
+	fresh := make(map[objects.ID]value)
+	for n := range freshFacts {
+		fresh[objects.ID{0: byte(n), 1: byte(n >> 8), 2: byte(n >> 16)}] = value{}
+	}
+	for _, c := range []struct {
+		young  *table
+		fresh  map[objects.ID]value
+		weight int
+		many   bool
+	}{
+		{nil, fresh, 0, true},
+		{&table{ids: make([]byte, large*objects.IDSize)}, fresh, 0, false},
+		{nil, nil, freshBytes, true},
+		{nil, nil, freshBytes - 1, false},
+		{&table{data: make([]byte, 4*freshBytes+4)}, nil, freshBytes, false},
+		{&table{data: make([]byte, 4*freshBytes+4)}, nil, freshBytes + 1, true},
+	} {
+		k := kind{young: c.young, fresh: c.fresh, weight: c.weight}
+		if got := k.many(); got != c.many {
+			t.Errorf("%d facts of %d bytes beside %d of %d: %v", len(c.fresh), c.weight, c.young.len(), c.young.size(), got)
+		}
+	}
+}

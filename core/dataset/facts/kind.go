@@ -134,12 +134,18 @@ func (k *kind) put(id objects.ID, data []byte) {
 func (k *kind) add(id objects.ID, v value) {
 	k.fresh[id] = v
 	k.weight += len(v.data)
-	if k.weight < freshBytes && len(k.fresh) < freshFacts {
+	if !k.many() {
 		return
 	}
 	if err := k.flush(); err != nil && k.err == nil {
 		k.err = err
 	}
+}
+
+// many reports whether what is fresh is to be merged: as the young generation
+// is written whole, many is a part of it.
+func (k *kind) many() bool {
+	return int64(k.weight) >= max(freshBytes, k.young.size()/4) || len(k.fresh) >= max(freshFacts, k.young.len()/4)
 }
 
 func (k *kind) fail(err error) {

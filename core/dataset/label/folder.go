@@ -3,6 +3,7 @@ package label
 import (
 	"context"
 	"path"
+	"strings"
 )
 
 // folderClass returns the name of the folder that a file is in; empty: it is
@@ -24,11 +25,10 @@ var splitNames = map[string]bool{
 func (r *reader) folder(context.Context) error {
 	for _, name := range r.order {
 		class := folderClass(name)
-		if class == "" || splitNames[class] {
+		if class == "" || splitNames[strings.ToLower(class)] {
 			r.find("no label", name+" is in no folder of a class", r.samples(r.images[name]))
 			continue
 		}
-		r.used[class] = true
 	}
 	return nil
 }

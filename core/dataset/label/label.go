@@ -7,9 +7,7 @@ package label
 import (
 	"context"
 	"fmt"
-	"maps"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/mlvc/mlvc/core/dataset"
@@ -27,21 +25,10 @@ const (
 	COCO   Format = "coco"   // a .json for many images
 )
 
-// Formats are all of them, for messages.
-var Formats = []Format{Folder, YOLO, VOC, COCO, None}
-
-// ParseFormat reads the name of a format.
-func ParseFormat(name string) (Format, error) {
-	if !slices.Contains(Formats, Format(name)) {
-		return None, fmt.Errorf("%q is no format of labels (want folder, yolo, voc, coco or none)", name)
-	}
-	return Format(name), nil
-}
-
 // Labels are the labels of a dataset. It does not change.
 type Labels struct {
 	format   Format
-	names    []string
+	key      string
 	images   int64
 	classes  map[string][]string
 	labels   map[string]bool
@@ -50,15 +37,15 @@ type Labels struct {
 	unread   []dataset.Unread
 }
 
-// Format returns the format that was read.
-func (l *Labels) Format() Format { return l.format }
-
 // Images returns how many images were looked at.
 func (l *Labels) Images() int64 { return l.images }
 
 // IsLabel reports whether a file is a label, an annotation or a list of
 // classes, which is no sample by itself.
 func (l *Labels) IsLabel(name string) bool { return l.labels[name] }
+
+// Key names the files that are labels: it is the same as long as they are.
+func (l *Labels) Key() string { return l.key }
 
 // Classes returns the classes that a sample shows, sorted, each once. Do not
 // change it. None: it has no label, or is a background.
@@ -70,10 +57,6 @@ func (l *Labels) Classes(name string) []string {
 	}
 	return l.classes[name]
 }
-
-// Names returns all classes: those that are declared, in that order, or else
-// those that are used, sorted.
-func (l *Labels) Names() []string { return slices.Clone(l.names) }
 
 // Findings returns what does not belong together, in path order, at most
 // dataset.MaxFindings of them; Found says how many there are. Level is left to
@@ -104,9 +87,7 @@ func Read(ctx context.Context, files dataset.Files, facts dataset.Facts, format 
 	if err := read(ctx); err != nil {
 		return nil, err
 	}
-	if len(r.l.names) == 0 {
-		r.l.names = slices.Sorted(maps.Keys(r.used))
-	}
+	r.l.key = r.key()
 	return r.l, nil
 }
 

@@ -3,6 +3,7 @@ package label
 import (
 	"bytes"
 	"context"
+	"errors"
 	"image"
 	"image/png"
 	"iter"
@@ -153,9 +154,16 @@ func TestYOLO(t *testing.T) {
 	if l.Images() != 3 || !l.IsLabel("labels/train/b.txt") || !l.IsLabel("data.yaml") || l.IsLabel("README.txt") || l.IsLabel("images/val/c.png") {
 		t.Error("what is a label")
 	}
-	if d := cmp.Diff([]string{"cat", "dog"}, l.Names()); d != "" {
-		t.Error(d)
+	before := l.Key()
+	d["images/train/new.jpg"], d["labels/train/a.txt"] = "new", "0 0.5 0.5 0.1 0.1"
+	if l, _ := told(t, d, YOLO); l.Key() != before {
+		t.Error("the same files are labels, by another key")
 	}
+	d["labels/train/new.txt"] = ""
+	if l, _ := told(t, d, YOLO); l.Key() == before {
+		t.Error("another file is a label, by the same key")
+	}
+	d = yoloSet()
 	d["images/train/d.jpg"] = "d"
 	d["labels/train/e.txt"] = "0 0.5 0.5 0.1 0.1"
 	d["labels/train/b.txt"] = "7 0.5 0.5 0.1 0.1\n0 0.5 0.5 1.5 0.1\n\n0 0.9 0.5 0.5 0.1\n"
@@ -216,6 +224,58 @@ func TestVOC(t *testing.T) {
 	)
 }
 
+// faulty is a dataset of which one file cannot be opened, or read.
+type faulty struct {
+	folder
+	path         string
+	opened, read error
+}
+
+func (d faulty) Open(ctx context.Context, f dataset.File) (dataset.Content, error) {
+	c, err := d.folder.Open(ctx, f)
+	switch {
+	case err != nil || f.Path != d.path:
+		return c, err
+	case d.opened != nil:
+		return nil, d.opened
+	}
+	return unreadable{c, d.read}, nil
+}
+
+type unreadable struct {
+	dataset.Content
+	err error
+}
+
+func (u unreadable) ReadAt([]byte, int64) (int, error) { return 0, u.err }
+
+// An image that is not here, or is none, has no size to be compared; damage of
+// the storage is an error that names it.
+func TestSizeThatCannotBeTold(t *testing.T) {
+	box := "<xmin>1</xmin><ymin>1</ymin><xmax>3.5</xmax><ymax>5</ymax>"
+	d := folder{
+		"JPEGImages/a.png": picture(4, 5), "Annotations/a.xml": annotation("a.png", "9", box),
+		"JPEGImages/b.png": "these are no pixels", "Annotations/b.xml": annotation("b.png", "4", box),
+		"JPEGImages/c.png": picture(4, 5)[:20], "Annotations/c.xml": annotation("c.png", "4", box),
+	}
+	read := func(files dataset.Files) (int64, error) {
+		l, err := Read(t.Context(), files, &notes{kept: make(map[string][]byte)}, VOC)
+		if err != nil {
+			return 0, err
+		}
+		return l.Found(), nil
+	}
+	if n, err := read(d); n != 1 || err != nil {
+		t.Errorf("found %d, %v", n, err)
+	}
+	if n, err := read(faulty{folder: d, path: "JPEGImages/a.png", opened: &dataset.AbsentError{Path: "JPEGImages/a.png"}}); n != 0 || err != nil {
+		t.Errorf("an image that is not here: found %d, %v", n, err)
+	}
+	if _, err := read(faulty{folder: d, path: "JPEGImages/a.png", read: objects.ErrCorrupt}); !errors.Is(err, objects.ErrCorrupt) || !strings.Contains(err.Error(), "JPEGImages/a.png") {
+		t.Errorf("damage: %v", err)
+	}
+}
+
 func TestCOCO(t *testing.T) {
 	d := folder{
 		"annotations/instances_train.json": `{"info": {"x": [1]}, "annotations": [{"id": 1, "image_id": 7, "category_id": 2, "bbox": [0, 0, 2, 2], "segmentation": [[1, 2]]}],
@@ -254,9 +314,13 @@ func TestFolder(t *testing.T) {
 	detects(t, d, Folder)
 	l, got := told(t, d, Folder)
 	check(t, got)
-	if d := cmp.Diff([]string{"cat"}, l.Classes("train/cat/a.jpg")); d != "" || !slices.Equal(l.Names(), []string{"cat", "dog"}) {
+	if d := cmp.Diff([]string{"cat"}, l.Classes("train/cat/a.jpg")); d != "" || !slices.Equal(l.Classes("train/dog/b.jpg"), []string{"dog"}) {
 		t.Error(d)
 	}
+	d["Train/e.jpg"] = "e"
+	_, got = told(t, d, Folder)
+	check(t, got, "Train/e.jpg is in no folder of a class")
+	delete(d, "Train/e.jpg")
 	d["test/d.jpg"] = "d"
 	detects(t, d, None)
 	_, got = told(t, d, Folder)

@@ -6,11 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"image"
-	_ "image/gif"  // its size is read
-	_ "image/jpeg" // its size is read
-	_ "image/png"  // its size is read
-	"io"
 	"path"
 	"slices"
 	"strings"
@@ -18,6 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mlvc/mlvc/core/dataset"
+	"github.com/mlvc/mlvc/core/dataset/similar"
+	"github.com/mlvc/mlvc/objects"
 )
 
 const (
@@ -41,15 +38,14 @@ type reader struct {
 	bases  map[string][]string // an image's name → the images, when needed
 	others []dataset.File      // what may be a label
 	sets   map[string][]string
-	used   map[string]bool
 	l      *Labels
 }
 
 func newReader(files dataset.Files, facts dataset.Facts, format Format) *reader {
 	return &reader{
 		files: files, facts: facts, images: make(map[string]dataset.File), stems: make(map[string]string),
-		sets: make(map[string][]string), used: make(map[string]bool),
-		l: &Labels{format: format, classes: make(map[string][]string), labels: make(map[string]bool)},
+		sets: make(map[string][]string),
+		l:    &Labels{format: format, classes: make(map[string][]string), labels: make(map[string]bool)},
 	}
 }
 
@@ -69,6 +65,19 @@ func (r *reader) walk(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+const keyContext = "mlvc 2026-11-26 files that are labels v1"
+
+// key names the format and the files that are labels of it.
+func (r *reader) key() string {
+	text := []byte(r.l.format)
+	for _, f := range r.others { // in path order
+		if r.l.labels[f.Path] {
+			text = append(append(text, 0), f.Path...)
+		}
+	}
+	return objects.Derive(keyContext, text).String()
 }
 
 // find adds a finding about contents, or about words where there is none.
@@ -112,9 +121,6 @@ func (r *reader) setClasses(name string, classes []string) {
 	classes = slices.Compact(slices.Sorted(slices.Values(classes)))
 	if len(classes) == 0 {
 		return
-	}
-	for _, c := range classes {
-		r.used[c] = true
 	}
 	key := strings.Join(classes, "\x00")
 	if r.sets[key] == nil {
@@ -222,24 +228,31 @@ func (r *reader) parseOne(ctx context.Context, kind string, f dataset.File, pars
 	return o, err
 }
 
-// size returns how large an image is; 0: it cannot be told.
+// size returns how large an image is; 0: its bytes, or that they are not here,
+// do not let it be told.
 func (r *reader) size(ctx context.Context, f dataset.File) (width, height int, err error) {
 	const kind = "image-size-v1"
 	if data, ok := r.facts.Get(kind, f.Content); ok && len(data) == 8 {
 		return int(binary.BigEndian.Uint32(data)), int(binary.BigEndian.Uint32(data[4:])), nil
 	}
 	c, err := r.files.Open(ctx, f)
+	if _, absent := errors.AsType[*dataset.AbsentError](err); absent {
+		return 0, 0, nil
+	}
 	if err != nil {
 		return 0, 0, err
 	}
 	defer c.Close() //nolint:errcheck // it is only read
-	config, _, err := image.DecodeConfig(io.NewSectionReader(c, 0, c.Size()))
-	if err != nil {
+	width, height, err = similar.Size(ctx, c)
+	switch {
+	case similar.IsBadFile(err):
 		return 0, 0, nil // that it is no image is told by what decodes it
+	case err != nil:
+		return 0, 0, fmt.Errorf("read %s: %w", f.Path, err)
 	}
-	data := binary.BigEndian.AppendUint32(nil, uint32(config.Width))
-	r.facts.Put(kind, f.Content, binary.BigEndian.AppendUint32(data, uint32(config.Height)))
-	return config.Width, config.Height, nil
+	data := binary.BigEndian.AppendUint32(nil, uint32(width))
+	r.facts.Put(kind, f.Content, binary.BigEndian.AppendUint32(data, uint32(height)))
+	return width, height, nil
 }
 
 // checkSize compares the size that a label gives its image with the image's.

@@ -25,7 +25,6 @@ func (r *reader) yolo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.l.names = config.names
 	var labels []dataset.File
 	for _, f := range r.others {
 		if img, inLabels := r.yoloImage(f.Path); path.Ext(f.Path) == ".txt" && (img != "" || inLabels) {

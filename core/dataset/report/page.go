@@ -32,8 +32,6 @@ type Page struct {
 	// Row returns the cells of a row, in the order of the columns. nil: rows
 	// are named alone.
 	Row func(ctx context.Context, s dataset.Sample) ([]Cell, error)
-	// First is how many findings of each rule are shown; 0: 100.
-	First int
 }
 
 // Scheme is one scheme of splits as the page shows it.
@@ -75,8 +73,8 @@ type Class struct {
 // Cell is a column of a row.
 type Cell struct{ Column, Value string }
 
-// pageFirst is how many findings of a rule a page shows unless told: its
-// pictures make it large.
+// pageFirst is how many findings of a rule a page shows: its pictures make it
+// large.
 const pageFirst = 100
 
 //go:embed page.html
@@ -88,9 +86,6 @@ var pageCSS string
 // HTML writes the page: one file that needs nothing beside it. It asks for
 // pictures and rows as it goes; on an error, part of the page is written.
 func HTML(ctx context.Context, w io.Writer, p Page) error {
-	if p.First == 0 {
-		p.First = pageFirst
-	}
 	v := &view{ctx: ctx, Page: p, Sections: sections(p.Report)}
 	v.Sums = sumUp(v.Sections)
 	t, err := template.New("page").Funcs(v.funcs()).Parse(pageText)
@@ -123,8 +118,8 @@ func (v *view) funcs() template.FuncMap {
 		"kind":     v.kind,
 		"pictures": v.pictures,
 		"rows":     v.rows,
-		"first":    func(list []dataset.Finding) []dataset.Finding { return list[:min(v.First, len(list))] },
-		"rest":     func(s section) int64 { return s.OpenCount() - int64(min(v.First, len(s.Open))) },
+		"first":    func(list []dataset.Finding) []dataset.Finding { return list[:min(pageFirst, len(list))] },
+		"rest":     func(s section) int64 { return s.OpenCount() - int64(min(pageFirst, len(s.Open))) },
 		"short":    func(s string) string { return s[:min(12, len(s))] },
 		"took":     func(d time.Duration) string { return d.Round(time.Millisecond).String() },
 	}

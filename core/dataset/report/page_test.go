@@ -158,8 +158,8 @@ func TestPageIsBounded(t *testing.T) {
 		r.Findings = append(r.Findings, dataset.Finding{ID: fmt.Sprint(i), Rule: "near", Level: "warn", Message: "m", Samples: []dataset.Sample{file("a", "b")}})
 	}
 	asked := 0
-	p := report.Page{Report: r, First: 20, Thumbnail: func(context.Context, dataset.Sample) (string, []byte, error) { asked++; return "", nil, nil }}
-	if got := page(t, p); asked != 20 || !strings.Contains(got, "and 480 more") {
+	p := report.Page{Report: r, Thumbnail: func(context.Context, dataset.Sample) (string, []byte, error) { asked++; return "", nil, nil }}
+	if got := page(t, p); asked != 100 || !strings.Contains(got, "and 400 more") {
 		t.Error(asked, "pictures asked for")
 	}
 	ctx, cancel := context.WithCancel(t.Context())

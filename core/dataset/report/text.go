@@ -22,15 +22,12 @@ const (
 	Head    Role = "head"
 )
 
-// DefaultFirst is how many findings of a rule are shown unless told.
-const DefaultFirst = 10
+// textFirst is how many findings of a rule are shown, unless all are.
+const textFirst = 10
 
 // TextOptions say how a report is written for people. The zero value is plain.
 type TextOptions struct {
-	Width int  // columns; 0: lines are as long as they are
-	ASCII bool // only ASCII signs are used beside what the data have
-	First int  // findings shown of each rule; 0: DefaultFirst
-	All   bool // every finding, and every sample that it names
+	All bool // every finding, and every sample that it names
 	// Style puts on what shows the role; it must not change the width. nil:
 	// text stays plain.
 	Style func(role Role, text string) string
@@ -41,9 +38,6 @@ type TextOptions struct {
 func Text(w io.Writer, r *dataset.Report, o TextOptions) error {
 	if o.Style == nil {
 		o.Style = func(_ Role, text string) string { return text }
-	}
-	if o.First == 0 {
-		o.First = DefaultFirst
 	}
 	t := &text{w: w, TextOptions: o}
 	list := sections(r)
@@ -68,23 +62,15 @@ func (t *text) line(s string) {
 	}
 }
 
-// signs are the marks before a rule, with their stand-ins.
-func (t *text) sign(fancy, plain string) string {
-	if t.ASCII {
-		return plain
-	}
-	return fancy
-}
-
 // mark is the sign and role of a rule.
-func (t *text) mark(s section) (string, Role) {
+func mark(s section) (string, Role) {
 	switch {
 	case s.Level == dataset.Off || s.Skipped != "":
-		return t.sign("–", "-"), Faint
+		return "–", Faint
 	case s.OpenCount() == 0:
-		return t.sign("✓", "ok"), Good
+		return "✓", Good
 	case s.Level == dataset.Error:
-		return t.sign("✗", "x"), Bad
+		return "✗", Bad
 	}
 	return "!", Caution
 }
@@ -94,9 +80,9 @@ func (t *text) table(list []section) {
 	header := []string{"", "rule", "scheme", "level", "samples", "findings", "waived"}
 	rows := [][]string{header}
 	for _, s := range list {
-		mark, _ := t.mark(s)
+		sign, _ := mark(s)
 		rows = append(rows, []string{
-			mark, string(s.Rule), Printable(s.Scheme), string(s.Level), number(s.Samples), none(s.OpenCount()), none(s.Checked.Waived),
+			sign, string(s.Rule), Printable(s.Scheme), string(s.Level), number(s.Samples), none(s.OpenCount()), none(s.Checked.Waived),
 		})
 	}
 	widths := make([]int, len(header))
@@ -112,7 +98,7 @@ func (t *text) table(list []section) {
 		}
 		role := Head
 		if i > 0 {
-			_, role = t.mark(list[i-1])
+			_, role = mark(list[i-1])
 			cells[0] = t.Style(role, cells[0])
 			t.line(strings.Join(cells, "  ") + t.why(list[i-1]))
 			continue
@@ -148,16 +134,16 @@ func (t *text) section(s section) {
 	if len(s.Open) == 0 && (!t.All || len(s.Waived) == 0) {
 		return
 	}
-	mark, role := t.mark(s)
+	sign, role := mark(s)
 	title := string(s.Rule)
 	if s.Scheme != "" && s.Scheme != "default" {
 		title += " of " + Printable(s.Scheme)
 	}
 	t.line("")
-	t.line(t.Style(role, mark+" "+title) + ": " + count(s.OpenCount(), "finding") + t.Style(Faint, " (checked: "+s.About.Holds+")"))
+	t.line(t.Style(role, sign+" "+title) + ": " + count(s.OpenCount(), "finding") + t.Style(Faint, " (checked: "+s.About.Holds+")"))
 	show := s.Open
 	if !t.All {
-		show = show[:min(t.First, len(show))]
+		show = show[:min(textFirst, len(show))]
 	}
 	for _, f := range show {
 		t.finding(f)
@@ -180,7 +166,7 @@ func (t *text) finding(f dataset.Finding) {
 	if f.Waived != "" {
 		line += " - waived: " + f.Waived
 	}
-	t.line("  " + t.fit(Printable(line), 2))
+	t.line("  " + Printable(line))
 	if !t.All || len(f.Samples) < 2 {
 		return
 	}
@@ -189,7 +175,7 @@ func (t *text) finding(f dataset.Finding) {
 		if s.Split != "" {
 			line = s.Split + ": " + line
 		}
-		t.line("    " + t.fit(Printable(line), 4))
+		t.line("    " + Printable(line))
 	}
 }
 
@@ -208,19 +194,6 @@ func (t *text) verdict(n sums) {
 	default:
 		t.line(t.Style(Good, "nothing found"+waived))
 	}
-}
-
-// fit shortens a line in the middle, where paths differ least.
-func (t *text) fit(s string, indent int) string {
-	room := t.Width - indent
-	n := utf8.RuneCountInString(s)
-	if t.Width == 0 || n <= room || room < 12 {
-		return s
-	}
-	dots := t.sign("…", "...")
-	keep := room - utf8.RuneCountInString(dots)
-	r := []rune(s)
-	return string(r[:keep/2]) + dots + string(r[n-(keep-keep/2):])
 }
 
 // Printable shows what a terminal would obey, line ends too, by escapes: a

@@ -122,14 +122,43 @@ func decode(ctx context.Context, c dataset.Content, maxPixels int64, use func(pi
 	return use(picture{img, orientation(src.head)})
 }
 
+// Size returns how large an image is as it is stored, by its head alone. It
+// fails with an error of which IsBadFile is true for what is no image, and else
+// as reading the content does.
+func Size(ctx context.Context, c dataset.Content) (width, height int, err error) {
+	src, err := newSource(ctx, c)
+	if err != nil {
+		return 0, 0, err
+	}
+	f := formatOf(src.head)
+	if f == nil {
+		return 0, 0, badFile{ErrNotImage}
+	}
+	config, err := f.config(src)
+	return config.Width, config.Height, err
+}
+
+// IsBadFile reports whether the bytes of a file are the reason of an error, so
+// that it will be the same next time.
+func IsBadFile(err error) bool {
+	_, bad := errors.AsType[badFile](err)
+	return bad
+}
+
+// config is what the head of an image says.
+func (f *format) config(src *source) (config image.Config, err error) {
+	err = f.guard(src, func(r io.Reader) (err error) {
+		config, err = f.size(r)
+		return err
+	})
+	return config, err
+}
+
 // cost is the memory that decoding takes, as a part of decodedMemory. It fails
 // for an image that has too many pixels.
 func (f *format) cost(src *source, maxPixels int64) (int64, error) {
-	var config image.Config
-	if err := f.guard(src, func(r io.Reader) (err error) {
-		config, err = f.size(r)
-		return err
-	}); err != nil {
+	config, err := f.config(src)
+	if err != nil {
 		return 0, err
 	}
 	w, h := int64(config.Width), int64(config.Height)

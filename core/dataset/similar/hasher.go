@@ -23,9 +23,6 @@ type Hasher struct {
 	Workers int
 	// Turns makes it hash images turned and mirrored in every way.
 	Turns bool
-	// Progress, if not nil, is called after each file, maybe from several
-	// goroutines at once.
-	Progress func()
 	// Saw, if not nil, is told of each image and text, in the order in which
 	// the files came, once all are read; why it could not be read if it could
 	// not.
@@ -80,7 +77,6 @@ func (h *Hasher) Hash(ctx context.Context, files iter.Seq2[Input, error]) (*Hash
 			slots = append(slots, s)
 			read++
 			work.Go(func() error {
-				defer h.progress()
 				return h.read(working, s)
 			})
 			continue
@@ -88,7 +84,6 @@ func (h *Hasher) Hash(ctx context.Context, files iter.Seq2[Input, error]) (*Hash
 		if s.kind != KindOther {
 			slots = append(slots, s)
 		}
-		h.progress()
 	}
 	if err := errors.Join(failed, work.Wait()); err != nil {
 		return nil, err
@@ -101,12 +96,6 @@ func (h *Hasher) Hash(ctx context.Context, files iter.Seq2[Input, error]) (*Hash
 // slotsAtOnce is after how many files those that turned out to be of no kind
 // that is compared are let go.
 const slotsAtOnce = 1 << 14
-
-func (h *Hasher) progress() {
-	if h.Progress != nil {
-		h.Progress()
-	}
-}
 
 // slot is what became of one file.
 type slot struct {
@@ -237,8 +226,7 @@ func (h *Hasher) sniff(s *slot, c dataset.Content) error {
 // keep keeps hashes, or why there are none if the bytes are the reason; err is
 // returned as it is.
 func (h *Hasher) keep(id objects.ID, fact string, of encoding.BinaryMarshaler, err error) error {
-	var bad badFile
-	if errors.As(err, &bad) {
+	if IsBadFile(err) {
 		h.Facts.Put(fact, id, append([]byte{factBad}, err.Error()...))
 	}
 	if err != nil {

@@ -18,9 +18,6 @@ const (
 	KindText
 )
 
-// String returns the kind's name.
-func (k Kind) String() string { return [...]string{"unknown", "other", "image", "text"}[k] }
-
 // extensions are the names that tell. Tables, settings and annotations are
 // text whose likeness says nothing.
 var extensions = func() map[string]Kind {

@@ -43,7 +43,7 @@ func compareItems(a, b *Item, l Limits) (best Pair, far float64, ok bool) {
 		return Pair{}, 0, false
 	}
 	if a.Text != nil && b.Text != nil {
-		s := a.Text.Similarity(*b.Text)
+		s := similarityOf(*a.Text, *b.Text)
 		return Pair{Similarity: s}, 1 - s, s >= l.Text
 	}
 	if a.Image == nil || b.Image == nil || a.Image.Flat || b.Image.Flat {

@@ -71,34 +71,12 @@ func HashText(ctx context.Context, c dataset.Content) (Text, error) {
 	}
 }
 
-// Similarity returns the estimated Jaccard similarity of two texts, 0 to 1, of
-// whichever shingles both have.
-func (t Text) Similarity(o Text) float64 {
-	switch {
-	case t.HasWords && o.HasWords:
-		return similarity(t.Words.equal(&o.Words))
-	case t.HasChars && o.HasChars:
-		return similarity(t.Chars.equal(&o.Chars))
-	}
-	return 0
-}
-
 // chance is how often two 8-bit hashes are equal by chance.
 const chance = 1.0 / 256
 
 // similarity is what a number of equal places says.
 func similarity(equal int) float64 {
 	return max(0, (float64(equal)/permutations-chance)/(1-chance))
-}
-
-// equal counts the places at which two signatures are equal.
-func (s *Signature) equal(o *Signature) (n int) {
-	for i, v := range s {
-		if v == o[i] {
-			n++
-		}
-	}
-	return n
 }
 
 // mix is the finalizer of SplitMix64: every bit of x changes half of the bits

@@ -68,7 +68,7 @@ func (a *assigner) changes() (list []changed, named bool, err error) {
 		switch {
 		case err != nil:
 			return nil, false, err
-		case a.s.reads(c.Path()), len(list) == maxChanges:
+		case a.s.Reads(c.Path()), len(list) == maxChanges:
 			return nil, false, errWhole
 		case a.s.isSample(c.Path()):
 			list = append(list, changed{Change: c})

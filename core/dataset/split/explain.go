@@ -57,7 +57,7 @@ func Explain(ctx context.Context, g objects.Getter, s Scheme, table objects.ID, 
 	case s.OfRows():
 		return e, e.row(ctx, s, in, *f)
 	case !s.isSample(path):
-		if s.reads(path) {
+		if s.Reads(path) {
 			e.say("", "the scheme reads it to know its samples", path)
 		} else {
 			e.say("", "it is no sample of the scheme, by `of`", strings.Join(s.Of, ", "))

@@ -89,7 +89,7 @@ func (a *assigner) findings() []dataset.Finding {
 	var found []dataset.Finding
 	for _, g := range a.overlap.list {
 		f := a.finding(dataset.RuleOverlap, g, g.content.String(), g.text)
-		f.Message = "in " + strings.Join(splitsOf(g.text), " and ")
+		f.Message = "in " + strings.Join(dataset.SplitNames(g.text), " and ")
 		f.Samples[0].Split = g.text
 		found = append(found, f)
 	}

@@ -189,9 +189,24 @@ func (r *repo) table(s objects.Split) map[string]string {
 
 func (r *repo) verify(out split.Assigned, d data) {
 	r.t.Helper()
-	if err := split.Verify(context.Background(), r.store, out.Split, split.Input{Files: d, Rows: rows}); err != nil {
-		r.t.Fatal(err)
+	if wrong, err := r.wrong(out, d); err != nil || len(wrong) > 0 {
+		r.t.Fatal(wrong, err)
 	}
+}
+
+// wrong returns the splits whose fingerprints are not those of files.
+func (r *repo) wrong(out split.Assigned, d data) ([]string, error) {
+	made, err := split.Fingerprints(context.Background(), r.store, out.Split, split.Input{Files: d, Rows: rows})
+	var wrong []string
+	for name, id := range made {
+		if out.Split.Fingerprints[name] != id {
+			wrong = append(wrong, name)
+		}
+	}
+	if err == nil && len(made) != len(out.Split.Fingerprints) {
+		wrong = append(wrong, "others")
+	}
+	return wrong, err
 }
 
 func numbered(form string, n int) data {

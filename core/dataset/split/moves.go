@@ -1,6 +1,7 @@
 package split
 
 import (
+	"cmp"
 	"context"
 	"iter"
 
@@ -32,7 +33,7 @@ func Moves(ctx context.Context, g objects.Getter, before, after objects.ID, befo
 		tree, treeErr, moreTree := trees()
 		for moreTable || moreTree {
 			if tableErr != nil || treeErr != nil {
-				yield(Move{}, firstOf(tableErr, treeErr))
+				yield(Move{}, cmp.Or(tableErr, treeErr))
 				return
 			}
 			var m Move
@@ -58,15 +59,6 @@ func Moves(ctx context.Context, g objects.Getter, before, after objects.ID, befo
 			}
 		}
 	}
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // tells reports whether the move is of a sample, and not of a mode alone.

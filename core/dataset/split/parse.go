@@ -46,7 +46,7 @@ func Parse(tree map[string]any) ([]Scheme, error) {
 		if !nameForm.MatchString(key) {
 			return nil, &KeyError{where, fmt.Sprintf("%q %s", key, nameRule)}
 		}
-		s, err := parseScheme(key, where, sub)
+		s, err := declared(key, where, sub)
 		if err != nil {
 			return nil, err
 		}
@@ -58,8 +58,18 @@ func Parse(tree map[string]any) ([]Scheme, error) {
 	if slices.ContainsFunc(schemes, func(s Scheme) bool { return s.Name == Default }) {
 		return nil, &KeyError{"splits." + Default, "[splits] itself is the scheme of that name; give this one another"}
 	}
-	s, err := parseScheme(Default, "splits", own)
+	s, err := declared(Default, "splits", own)
 	return append([]Scheme{s}, schemes...), err
+}
+
+// declared reads a scheme of mlvc.toml. What a commit's rule may have from
+// before, and means nothing, is refused here.
+func declared(name, where string, tree map[string]any) (Scheme, error) {
+	s, err := parseScheme(name, where, tree)
+	if err == nil && s.OfRows() && len(s.Sealed) > 0 {
+		return Scheme{}, &KeyError{where + ".sealed", "rows of a table cannot be left out: put them into a file of their own, or use frozen"}
+	}
+	return s, err
 }
 
 // tables are the options whose values can be tables.

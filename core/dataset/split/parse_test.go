@@ -93,6 +93,15 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// A rule that sealed rows when that was allowed is still read.
+func TestSealedRowsOfOldRules(t *testing.T) {
+	const rule = `{"frozen":["b"],"ratios":{"a":1,"b":1},"sealed":["b"],"table":["a.csv"]}`
+	s, err := split.ParseRule("rows", rule)
+	if err != nil || s.Rule() != rule {
+		t.Error(s, err)
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	cases := []struct{ text, key, says string }{
 		{"[splits]\ntrain = []", "splits.train", "empty"},
@@ -127,6 +136,7 @@ func TestParseErrors(t *testing.T) {
 		{"[splits]\ntime = { path = 'x', until = { a = '2025', b = '2025-01-01' } }", "splits.time.until.b", "the same date as a"},
 		{"[splits]\ntime = { path = 'x', until = { a = '2025' }, rest = 'a' }", "splits.time.rest", "too"},
 		{"[splits]\ntime = { path = 'x', column = 'y', until = { a = '2025' } }", "splits.time.column", "either"},
+		{"[splits]\ntable = 'a.csv'\nratios = { a = 1, b = 1 }\nsealed = ['b']", "splits.sealed", "cannot be left out"},
 		{"[splits.a.b]\ntrain = ['a']", "splits.a.b", "[splits.b]"},
 	}
 	for _, c := range cases {

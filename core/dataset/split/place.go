@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/mlvc/mlvc/core/dataset"
 )
 
 // place is what a scheme says of one sample by itself.
@@ -37,7 +39,8 @@ func (pl placer) place(p string) place {
 	if pl.l != nil {
 		n = pl.l.find(p)
 	}
-	at := place{label: pl.label(p, n), group: pl.group(p, n)}
+	group, label := pl.said(n)
+	at := place{label: keyOf(pl.s.Label, pl.s.match.label, p, label), group: keyOf(pl.s.Group, pl.s.match.group, p, group)}
 	switch {
 	case n == nil && len(pl.s.Table) > 0:
 		at.why = "no table names it"
@@ -61,40 +64,30 @@ func (pl placer) globs(p string, n *note) string {
 		}
 	}
 	if n != nil && n.value != 0 {
-		in = append(in, splitsOf(pl.l.values.texts[n.value])...)
+		in = append(in, dataset.SplitNames(pl.l.values.texts[n.value])...)
 	}
 	slices.Sort(in)
 	return strings.Join(slices.Compact(in), ",")
 }
 
-func (pl placer) group(p string, n *note) string {
-	k := pl.s.Group
-	switch {
-	case k == nil:
-		return ""
-	case k.Column != "":
-		if n == nil {
-			return ""
-		}
-		return pl.l.groups.texts[n.group]
+// said is what the tables say of a file; nothing of one that they do not name.
+func (pl placer) said(n *note) (group, label string) {
+	if n == nil {
+		return "", ""
 	}
-	key, _ := k.ofPath(pl.s.match.group, p)
-	return key
+	return pl.l.groups.texts[n.group], pl.l.labels.texts[n.label]
 }
 
-func (pl placer) label(p string, n *note) string {
-	k := pl.s.Label
+// keyOf reads a group or a class: off the path p, or it is what the column says.
+func keyOf(k *Key, expression *regexp.Regexp, p, column string) string {
 	switch {
 	case k == nil:
 		return ""
 	case k.Column != "":
-		if n == nil {
-			return ""
-		}
-		return pl.l.labels.texts[n.label]
+		return column
 	}
-	label, _ := k.ofPath(pl.s.match.label, p)
-	return label
+	key, _ := k.ofPath(expression, p)
+	return key
 }
 
 // ofPath reads a key off a path.
@@ -138,17 +131,9 @@ func (s Scheme) byTime(text string, ok bool) (split, why string) {
 	return s.Time.Rest, ""
 }
 
-// splitsOf takes the value of a split table apart.
-func splitsOf(value string) []string {
-	if value == "" {
-		return nil
-	}
-	return strings.Split(value, ",")
-}
-
 // joinSplits adds a split to a value.
 func joinSplits(value, split string) string {
-	in := append(splitsOf(value), split)
+	in := append(dataset.SplitNames(value), split)
 	slices.Sort(in)
 	return strings.Join(slices.Compact(in), ",")
 }

@@ -147,7 +147,7 @@ func Samples(ctx context.Context, g objects.Getter, s Scheme, table objects.ID, 
 		}
 		for m, err := range members(ctx, g, table, in.Files, never) {
 			sample := dataset.Sample{Path: m.file.Path, Split: m.value, Content: m.file.Content}
-			wanted := name == "" || slices.Contains(splitsOf(m.value), name)
+			wanted := name == "" || slices.Contains(dataset.SplitNames(m.value), name)
 			if (err != nil || wanted) && !yield(sample, err) || err != nil {
 				return
 			}
@@ -187,9 +187,9 @@ func Shuffled(samples iter.Seq2[dataset.Sample, error], seed string, epoch int) 
 	return list, nil
 }
 
-// Fingerprints makes the fingerprints of a commit's split from nothing: what
-// Verify compares. A rule that this version cannot read does not matter where
-// the table lists files.
+// Fingerprints makes the fingerprints of a commit's split from nothing, to be
+// compared with those that it says. A rule that this version cannot read does
+// not matter where the table lists files.
 func Fingerprints(ctx context.Context, g objects.Getter, split objects.Split, in Input) (map[string]objects.ID, error) {
 	s, ruleErr := ParseRule(split.Scheme, split.Rule)
 	ofRows := s.OfRows()
@@ -210,8 +210,13 @@ func Fingerprints(ctx context.Context, g objects.Getter, split objects.Split, in
 		}
 		sums.add(names.numbers(f.Split), false, f.kind, f.Path, f.Content)
 	}
-	a := &assigner{s: s, tallies: names}
-	return a.fingerprints(sums.finish()), nil
+	made := (&assigner{s: s, tallies: names}).fingerprints(sums.finish())
+	for name := range split.Fingerprints {
+		if _, shown := made[name]; !shown { // without the rule, one without samples does not show
+			made[name] = (&Sum{}).Fingerprint()
+		}
+	}
+	return made, nil
 }
 
 // tellsRows reports whether a table is that of a scheme of rows.
@@ -239,52 +244,4 @@ func elements(ctx context.Context, g objects.Getter, s Scheme, table objects.ID,
 			}
 		}
 	}
-}
-
-// FingerprintError is for a split that is not what a commit says.
-type FingerprintError struct {
-	Scheme, Split string
-	Want, Got     objects.ID // zero: there is none
-}
-
-func (e *FingerprintError) Error() string {
-	return fmt.Sprintf("split %s of the scheme %s has the fingerprint %s where %s is recorded", e.Split, e.Scheme, orNone(e.Got), orNone(e.Want))
-}
-
-func orNone(id objects.ID) string {
-	if id.IsZero() {
-		return "none"
-	}
-	return id.String()
-}
-
-// Verify makes the fingerprints of a commit's split from its files, and fails
-// with a *FingerprintError for the first split, by name, that has another than
-// the commit says.
-func Verify(ctx context.Context, g objects.Getter, split objects.Split, in Input) error {
-	got, err := Fingerprints(ctx, g, split, in)
-	if err != nil {
-		return err
-	}
-	for _, name := range sortedNames(split.Fingerprints, got) {
-		if got[name].IsZero() { // without the rule, a split without samples does not show
-			got[name] = (&Sum{}).Fingerprint()
-		}
-		if split.Fingerprints[name] != got[name] {
-			return &FingerprintError{split.Scheme, name, split.Fingerprints[name], got[name]}
-		}
-	}
-	return nil
-}
-
-func sortedNames(a, b map[string]objects.ID) []string {
-	var names []string
-	for name := range a {
-		names = append(names, name)
-	}
-	for name := range b {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }

@@ -11,13 +11,15 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/mlvc/mlvc/core/dataset"
 )
 
 // Default is the name of the scheme that [splits] itself declares.
 const Default = "default"
 
 // AllRows is what the table of a scheme of rows says of each of its files.
-const AllRows = "*"
+const AllRows = dataset.AllRows
 
 // Scheme is one way to divide the samples. Values do not change; safe for
 // concurrent use. Only Parse and ParseRule make one.
@@ -135,6 +137,7 @@ type matchers struct {
 	of     globs
 	splits []globs // of each of Globs
 	lists  [][]string
+	all    []string // list files of all splits, sorted
 	table  globs
 	group  *regexp.Regexp
 	label  *regexp.Regexp
@@ -160,7 +163,10 @@ func (s *Scheme) compile() {
 		}
 		m.splits = append(m.splits, newGlobs(patterns))
 		m.lists = append(m.lists, lists)
+		m.all = append(m.all, lists...)
 	}
+	slices.Sort(m.all)
+	m.all = slices.Compact(m.all)
 	columns := s.Columns()
 	at := func(column string) int { return slices.Index(columns, column) }
 	m.path, m.column, m.groupC, m.labelC, m.timeC = at(s.Path), at(s.Column), -1, -1, -1
@@ -184,18 +190,13 @@ func (k Key) expression() *regexp.Regexp {
 }
 
 // listFiles returns the list files of all splits, sorted.
-func (s Scheme) listFiles() []string {
-	var all []string
-	for _, lists := range s.match.lists {
-		all = append(all, lists...)
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
+func (s Scheme) listFiles() []string { return s.match.all }
 
-// reads reports whether the scheme reads the file at path to know its samples.
-func (s Scheme) reads(path string) bool {
-	return s.match.table.match(path) || slices.Contains(s.listFiles(), path)
+// Reads reports whether the file at a path is a table or a list that the scheme
+// is read from.
+func (s Scheme) Reads(path string) bool {
+	_, list := slices.BinarySearch(s.match.all, path)
+	return list || s.match.table.match(path)
 }
 
 // isSample reports whether the file at path is a sample of a scheme of files.
@@ -204,7 +205,7 @@ func (s Scheme) isSample(path string) bool {
 	if len(s.Of) > 0 {
 		return s.match.of.match(path)
 	}
-	return !s.reads(path)
+	return !s.Reads(path)
 }
 
 func (s Scheme) String() string { return fmt.Sprintf("scheme %s: %s", s.Name, s.Rule()) }
@@ -213,13 +214,9 @@ func (s Scheme) String() string { return fmt.Sprintf("scheme %s: %s", s.Name, s.
 // by its path alone; no file is one of a scheme of rows.
 func (s Scheme) IsSample(path string) bool { return !s.OfRows() && s.isSample(path) }
 
-// Reads reports whether the file at a path is a table or a list that the scheme
-// is read from.
-func (s Scheme) Reads(path string) bool { return s.reads(path) }
-
 // GroupOf returns the group of the file at a path, where the path alone tells
 // it; empty: a group by itself.
-func (s Scheme) GroupOf(path string) string { return placer{s, nil}.group(path, nil) }
+func (s Scheme) GroupOf(path string) string { return keyOf(s.Group, s.match.group, path, "") }
 
 // IsTable reports whether the file at a path is one of the scheme's tables.
 func (s Scheme) IsTable(path string) bool { return s.match.table.match(path) }

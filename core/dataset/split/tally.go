@@ -1,14 +1,13 @@
 package split
 
-import "slices"
+import (
+	"slices"
 
-// Count is what is in one split.
-type Count struct {
-	Files   int64            `json:"files"` // of rows: the tables that have some
-	Rows    int64            `json:"rows,omitempty"`
-	Bytes   int64            `json:"bytes"`             // of files
-	Classes map[string]int64 `json:"classes,omitempty"` // samples; with stratify alone
-}
+	"github.com/mlvc/mlvc/core/dataset"
+)
+
+// Count is what is in one split; classes are counted with stratify alone.
+type Count = dataset.Count
 
 // tallies count the samples of splits, which they number: those that the
 // scheme names first, others as they come.
@@ -49,7 +48,7 @@ func (t *tallies) numbers(value string) []int {
 	}
 	list, ok := t.values[value]
 	if !ok {
-		for _, name := range splitsOf(value) {
+		for _, name := range dataset.SplitNames(value) {
 			list = append(list, t.number(name))
 		}
 		t.values[value] = list

@@ -71,7 +71,7 @@ func (t *Table) each(ctx context.Context, columns []string, f func(*decoded) boo
 		f(&decoded{err: err})
 		return
 	}
-	in, err := t.records(columns)
+	in, err := t.records()
 	if err != nil {
 		f(&decoded{err: err})
 		return
@@ -116,7 +116,7 @@ func (t *Table) noColumn(name string) error {
 	return t.errorf("", "it has no column %q; its columns are %s%s", name, strings.Join(has, ", "), more)
 }
 
-func (t *Table) records(columns []string) (source, error) {
+func (t *Table) records() (source, error) {
 	switch t.format {
 	case formatCSV, formatTSV:
 		in, _, err := t.csvRecords()
