@@ -101,7 +101,7 @@ func (r *Repo) verifyModelSplits(ctx context.Context, m ModelInfo, _ ModelVerify
 func (r *Repo) wrongSplits(ctx context.Context, link ModelLink, data objects.Commit) ([]string, error) {
 	said, err := fingerprintsOf(link.Splits, data, objects.ID{})
 	if none, ok := errors.AsType[*NoSplitError](err); ok {
-		return []string{none.Split}, nil
+		return []string{none.Scheme + "/" + none.Split}, nil
 	}
 	if err != nil {
 		return nil, err
