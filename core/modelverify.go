@@ -177,7 +177,7 @@ func (r *Repo) verifyModelWeights(ctx context.Context, m ModelInfo, opt ModelVer
 	hash, err := Hash(ctx, r.env.FS, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		part.OK, part.Detail = false, fmt.Sprintf("%s is not there", name)
+		part.OK, part.Detail = false, fmt.Sprintf("the weights are not at %s on this machine; --weights FILE checks another place", name)
 		return part, nil
 	case err != nil:
 		return part, err
