@@ -115,12 +115,21 @@ func (opt *CheckoutOptions) changesPart() bool {
 	return opt.countParts() > 0 || len(opt.Splits) > 0 && opt.Into == ""
 }
 
-// newPart is the part that the options ask for, its filters not bound to a
-// commit yet; nil: no other.
-func (s *session) newPart(opt CheckoutOptions) (*Part, error) {
+// newPart is the part that the options ask for of a commit, its filters not
+// bound to that yet; nil: no other.
+func (s *session) newPart(ctx context.Context, opt CheckoutOptions, at objects.ID) (*Part, error) {
 	filters, err := parseFilters(opt.Splits)
 	if err != nil {
 		return nil, err
+	}
+	if len(filters) > 0 {
+		c, err := s.commit(ctx, at)
+		if err != nil {
+			return nil, err
+		}
+		if filters, err = (binding{splits: c.Splits}).named(at.Short(), filters); err != nil {
+			return nil, err
+		}
 	}
 	patterns := opt.Part
 	if len(opt.AddPart) > 0 {
@@ -168,7 +177,7 @@ func (s *session) checkout(ctx context.Context, opt CheckoutOptions) (CheckoutRe
 	if err != nil {
 		return CheckoutResult{}, err
 	}
-	part, err := s.newPart(opt)
+	part, err := s.newPart(ctx, opt, target.ID)
 	if err != nil {
 		return CheckoutResult{}, err
 	}

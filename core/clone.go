@@ -171,7 +171,8 @@ func unmake(fsys vfs.FS, dir string, folderToo bool) {
 	}
 }
 
-// part is what the working tree shall hold.
+// part is what the working tree shall hold: its filters are not named and
+// bound yet.
 func (c cloning) part() (Part, error) {
 	switch {
 	case c.Metadata && (len(c.Paths) > 0 || len(c.Splits) > 0 || c.Unseal != ""):
@@ -185,7 +186,10 @@ func (c cloning) part() (Part, error) {
 	if err != nil {
 		return Part{}, err
 	}
-	part, err := selectPart(c.Paths)
+	part := Part{All: true}
+	if len(c.Paths) > 0 {
+		part, err = selectPart(c.Paths)
+	}
 	part = part.filtered(filters)
 	part.Promised, part.Remote = true, DefaultRemote
 	return part, err
@@ -288,8 +292,8 @@ func (r *Repo) fillClone(ctx context.Context, c cloning, part Part, res *CloneRe
 		return false, err
 	}
 	defer func() { err = firstError(err, s.end()) }()
-	if res.Part = part.Promised; res.Part {
-		if err := s.setPart(part); err != nil {
+	if res.Part = part.Promised; res.Part && !r.hasPart() {
+		if err := s.setPart(part.filtered(nil)); err != nil {
 			return false, err
 		}
 	}
@@ -306,29 +310,29 @@ func (r *Repo) fillClone(ctx context.Context, c cloning, part Part, res *CloneRe
 		res.setHead(s.head)
 		return true, err
 	}
-	name, began, err := s.fetchClone(ctx, info, c, part, res)
+	name, part, began, err := s.fetchClone(ctx, info, c, part, res)
 	if err != nil {
 		return began, err
 	}
-	return true, s.checkoutClone(ctx, name, c.Unseal, res)
+	return true, s.checkoutClone(ctx, name, part, c.Unseal, res)
 }
 
 // fetchClone finds the branch to check out and fetches, from one look at the
-// remote.
-func (s *session) fetchClone(ctx context.Context, info RemoteInfo, c cloning, part Part, res *CloneResult) (branch refs.Name, began bool, err error) {
+// remote. The part comes back with its filters named.
+func (s *session) fetchClone(ctx context.Context, info RemoteInfo, c cloning, part Part, res *CloneResult) (branch refs.Name, _ Part, began bool, err error) {
 	place, err := s.openPlace(ctx, info)
 	if err != nil {
-		return "", false, err
+		return "", part, false, err
 	}
 	defer func() { err = firstError(err, place.Close()) }()
 	if branch, err = place.headBranch(ctx, c.Branch); err != nil {
-		return "", false, err
+		return "", part, false, err
 	}
-	if err := place.checkSplits(ctx, branch, part, c.Unseal != ""); err != nil {
-		return "", false, err
+	if part, err = place.chooseSplits(ctx, branch, part, c.Unseal != ""); err != nil {
+		return "", part, false, err
 	}
 	res.Fetch, err = s.fetchFrom(ctx, place, FetchOptions{})
-	return branch, true, err
+	return branch, part, true, err
 }
 
 // headBranch is the branch that a clone checks out: the one asked for, the
@@ -365,33 +369,38 @@ func (p *place) headBranch(ctx context.Context, asked string) (refs.Name, error)
 	return "", nil // tags alone
 }
 
-// checkSplits fails, before anything is received, for splits that the commit of a
-// branch does not have, or seals.
-func (p *place) checkSplits(ctx context.Context, branch refs.Name, part Part, unseal bool) error {
+// chooseSplits names the filters of a part as the commit of a branch has them.
+// It fails, before anything is received, for splits that it does not have, or
+// seals.
+func (p *place) chooseSplits(ctx context.Context, branch refs.Name, part Part, unseal bool) (Part, error) {
 	if branch == "" || len(part.Splits) == 0 && !unseal {
-		return nil
+		return part, nil
 	}
 	view, err := p.depot.View(ctx)
 	if err != nil {
-		return p.failed(err)
+		return part, p.failed(err)
 	}
 	value, err := view.Get(ctx, branch)
 	if err != nil {
-		return p.failed(err)
+		return part, p.failed(err)
 	}
 	c, err := history.Read(ctx, p.depot, value.Commit)
 	if err != nil {
-		return p.failed(err)
+		return part, p.failed(err)
 	}
 	b := binding{splits: c.Splits, unseal: unseal}
-	if unseal && len(b.unseals(part.Splits)) == 0 {
-		return ErrNothingSealed
+	if part.Splits, err = b.choose(branch.Short(), part.Splits); err != nil {
+		return part, err
 	}
-	return b.check(branch.Short(), part.Splits)
+	if unseal && len(b.unseals(part.Splits)) == 0 {
+		return part, ErrNothingSealed
+	}
+	return part, nil
 }
 
-// checkoutClone puts the working tree on a branch at the remote's commit.
-func (s *session) checkoutClone(ctx context.Context, branch refs.Name, unseal string, res *CloneResult) error {
+// checkoutClone puts the working tree on a branch at the remote's commit, with
+// what the part has of it.
+func (s *session) checkoutClone(ctx context.Context, branch refs.Name, part Part, unseal string, res *CloneResult) error {
 	if branch == "" {
 		return nil
 	}
@@ -408,6 +417,11 @@ func (s *session) checkoutClone(ctx context.Context, branch refs.Name, unseal st
 		// since is the user's.
 		res.setHead(s.head)
 		return nil
+	}
+	if len(part.Splits) > 0 {
+		if err := s.setPart(part); err != nil {
+			return err
+		}
 	}
 	moves, err := s.headMove(ctx, refs.Value{Branch: branch})
 	if err != nil {

@@ -65,6 +65,9 @@ type CommitResult struct {
 // when it returns nil the commit is durable.
 func (r *Repo) Commit(ctx context.Context, opt CommitOptions) (res CommitResult, err error) {
 	started := r.env.Now()
+	if err := checkWaives(opt.Waive); err != nil {
+		return CommitResult{}, err
+	}
 	rules, err := r.commitRules()
 	if err != nil {
 		return CommitResult{}, err

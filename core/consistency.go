@@ -491,12 +491,19 @@ type Waive struct {
 	Reason string
 }
 
-// waive covers findings by new waivers.
-func (c *Consistency) waive(wishes []Waive) error {
+// checkWaives fails for rules that there are not, before anything is read.
+func checkWaives(wishes []Waive) error {
 	for _, w := range wishes {
 		if !slices.Contains(check.Rules, w.Rule) {
-			return &UsageError{What: fmt.Sprintf("there is no rule %q", w.Rule), Hint: "rules are " + ruleNames()}
+			return &UsageError{What: fmt.Sprintf("there is no rule %q to waive", w.Rule), Hint: "rules are " + ruleNames()}
 		}
+	}
+	return nil
+}
+
+// waive covers findings by new waivers. Their rules were checked.
+func (c *Consistency) waive(wishes []Waive) error {
+	for _, w := range wishes {
 		waiver, err := check.Waive(c.Report, w.Rule, w.Reason)
 		switch {
 		case errors.Is(err, check.ErrNothingToWaive):

@@ -58,7 +58,7 @@ func (f *intoFolder) choose(ctx context.Context, rev string, c objects.Commit, s
 		return err
 	}
 	b := binding{splits: c.Splits, unseal: unseal, warn: f.env.Events.Warn}
-	if err := b.check(rev, filters); err != nil {
+	if filters, err = b.choose(rev, filters); err != nil {
 		return err
 	}
 	f.part, err = b.bind(Part{All: true}.filtered(filters)).compile(ctx, f.from)

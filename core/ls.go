@@ -113,7 +113,7 @@ func (r *Repo) chosenFiles(ctx context.Context, at DiffSide, splits []string) ([
 		}
 	}
 	b := binding{splits: c.Splits, unseal: true, warn: r.env.Events.Warn}
-	if err := b.check(at.Name, filters); err != nil {
+	if filters, err = b.choose(at.Name, filters); err != nil {
 		return nil, err
 	}
 	var sets []hashedPaths

@@ -59,6 +59,9 @@ var (
 // made. Conflicts that the options do not settle are a *ConflictError, and
 // nothing has changed. The working tree follows under the rules of a checkout.
 func (r *Repo) Merge(ctx context.Context, opt MergeOptions) (res MergeResult, err error) {
+	if err := checkWaives(opt.Waive); err != nil {
+		return res, err
+	}
 	s, err := r.begin(ctx)
 	if err != nil {
 		return res, err

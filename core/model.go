@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"maps"
 	"path/filepath"
@@ -54,7 +53,6 @@ func (r *Repo) LinkModel(ctx context.Context, opt ModelLinkOptions) (m ModelInfo
 // are large.
 func (r *Repo) describeModel(ctx context.Context, id string, opt ModelLinkOptions) (ModelLink, error) {
 	link := ModelLink{Model: id, Splits: opt.Splits, Metrics: opt.Metrics, Code: opt.Code}
-	link.Splits = slices.Compact(slices.SortedFunc(slices.Values(opt.Splits), compareModelSplits))
 	if len(link.Metrics) == 0 {
 		link.Metrics = nil
 	}
@@ -129,6 +127,11 @@ func (s *session) linkModel(ctx context.Context, name refs.Name, link ModelLink,
 	if err != nil {
 		return ModelInfo{}, err
 	}
+	if len(link.Splits) > 0 {
+		if link.Splits, err = namedSplits(link.Splits, data, at); err != nil {
+			return ModelInfo{}, err
+		}
+	}
 	if link.Fingerprints, err = fingerprintsOf(link.Splits, data, at); err != nil {
 		return ModelInfo{}, err
 	}
@@ -183,15 +186,19 @@ func sameLink(there ModelInfo, link ModelLink, at objects.ID) (same, gains bool)
 	return maps.Equal(has, would), len(has) == 1
 }
 
-// NoSplitError is for a split that a commit does not have.
-type NoSplitError struct {
-	Commit objects.ID
-	Split  string   // SCHEME/SPLIT
-	Known  []string // those that it has
-}
-
-func (e *NoSplitError) Error() string {
-	return fmt.Sprintf("commit %s has no split %s", e.Commit.Short(), e.Split)
+// namedSplits finds the schemes of splits that name none, as their commit has
+// them. It fails with a *NoSplitError.
+func namedSplits(splits []ModelSplit, data objects.Commit, at objects.ID) ([]ModelSplit, error) {
+	h := splitsAt{where: commitText(at), splits: data.Splits}
+	list := slices.Clone(splits)
+	for i, s := range list {
+		scheme, err := h.schemeOf(s.Scheme, []string{s.Split})
+		if err != nil {
+			return nil, err
+		}
+		list[i].Scheme = scheme
+	}
+	return slices.Compact(slices.SortedFunc(slices.Values(list), compareModelSplits)), nil
 }
 
 // fingerprintsOf finds the fingerprints of splits in their commit. It fails
@@ -210,7 +217,7 @@ func fingerprintsOf(splits []ModelSplit, data objects.Commit, at objects.ID) (ma
 	for _, s := range splits {
 		id, ok := known[s.Name()]
 		if !ok {
-			return nil, &NoSplitError{Commit: at, Split: s.Name(), Known: slices.Sorted(maps.Keys(known))}
+			return nil, &NoSplitError{Where: commitText(at), Scheme: s.Scheme, Split: s.Split, Have: splitNames(data.Splits)}
 		}
 		found[s.Name()] = id
 	}

@@ -153,7 +153,9 @@ func (r *Repo) evaluatedSet(ctx context.Context, on string) (ModelSet, error) {
 	if err != nil {
 		return set, &revision.SyntaxError{Text: on, Why: "what follows the colon is no split"}
 	}
-	set.Splits = []ModelSplit{split}
+	if set.Splits, err = namedSplits([]ModelSplit{split}, c, t.ID); err != nil {
+		return set, err
+	}
 	set.Fingerprints, err = fingerprintsOf(set.Splits, c, t.ID)
 	return set, err
 }

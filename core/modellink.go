@@ -36,7 +36,8 @@ const RoleTest = "test"
 
 // ModelSplit is a split, and what a model took it as: train, val, test.
 type ModelSplit struct {
-	Role   string `json:"role"`
+	Role string `json:"role"`
+	// Scheme is empty only where it was not said yet which: in options.
 	Scheme string `json:"scheme"`
 	Split  string `json:"split"`
 }
@@ -49,7 +50,7 @@ func (s ModelSplit) Name() string { return s.Scheme + "/" + s.Split }
 
 // String is ROLE=SPLIT, with the scheme where it is not the default one.
 func (s ModelSplit) String() string {
-	if s.Scheme == DefaultScheme {
+	if s.Scheme == DefaultScheme || s.Scheme == "" {
 		return s.Role + "=" + s.Split
 	}
 	return s.Role + "=" + s.Name()
@@ -57,20 +58,21 @@ func (s ModelSplit) String() string {
 
 // ParseModelSplit reads ROLE=SPLIT, ROLE=SCHEME/SPLIT, or SPLIT alone for one
 // that has the role of its name. The scheme may also stand before a colon, as
-// it does wherever splits are chosen.
+// it does wherever splits are chosen; without one the data will say it.
 func ParseModelSplit(text string) (ModelSplit, error) {
 	role, split, ok := strings.Cut(text, "=")
 	if !ok {
 		split = role
 	}
-	s := ModelSplit{Role: role, Scheme: DefaultScheme, Split: split}
-	if at := strings.IndexAny(split, "/:"); at >= 0 {
+	s := ModelSplit{Role: role, Split: split}
+	at := strings.IndexAny(split, "/:")
+	if at >= 0 {
 		s.Scheme, s.Split = split[:at], split[at+1:]
 		if role == split {
 			s.Role = s.Split
 		}
 	}
-	if !s.valid() {
+	if at == 0 || !s.valid() {
 		return ModelSplit{}, &UsageError{
 			What: fmt.Sprintf("%q does not say a split and what the model took it as", text),
 			Hint: "write ROLE=SPLIT or ROLE=SCHEME/SPLIT, as in train=train,val=val",
@@ -79,7 +81,10 @@ func ParseModelSplit(text string) (ModelSplit, error) {
 	return s, nil
 }
 
-func (s ModelSplit) valid() bool { return isWord(s.Role) && isWord(s.Scheme) && isWord(s.Split) }
+// valid: its scheme may not be known yet.
+func (s ModelSplit) valid() bool {
+	return isWord(s.Role) && (s.Scheme == "" || isWord(s.Scheme)) && isWord(s.Split)
+}
 
 // isWord reports whether s can stand in the text of a link without its marks.
 func isWord(s string) bool {
@@ -128,6 +133,9 @@ func (l ModelLink) Encode() (map[string]string, error) {
 		}
 	}
 	splits := make([]string, 0, len(l.Splits))
+	if slices.ContainsFunc(l.Splits, func(s ModelSplit) bool { return s.Scheme == "" }) {
+		return nil, fmt.Errorf("link of model %q: the scheme of a split is not named", l.Model)
+	}
 	for _, s := range slices.SortedFunc(slices.Values(l.Splits), compareModelSplits) {
 		splits = append(splits, s.Role+"="+s.Name())
 	}

@@ -342,7 +342,7 @@ func TestModelSplits(t *testing.T) {
 	r.record(map[string]string{"x/1": "one", "x/2": "two", "x/3": "three", "y/1": "one", "y/4": "four", "y/0": "", "x/0": ""}, CommitOptions{})
 	data := r.split("default", map[string]string{"x/0": "train", "x/1": "train", "x/2": "train", "x/3": "val", "y/0": "test", "y/1": "test", "y/4": "test"})
 	var none *NoSplitError
-	if _, err := r.LinkModel(r.ctx, ModelLinkOptions{Model: "run", Splits: splitsOf(t, "train", "dev")}); !errors.As(err, &none) || none.Split != "default/dev" {
+	if _, err := r.LinkModel(r.ctx, ModelLinkOptions{Model: "run", Splits: splitsOf(t, "train", "dev")}); !errors.As(err, &none) || none.Split != "dev" {
 		t.Fatal(err)
 	}
 	m := r.link(ModelLinkOptions{Model: "run", Splits: splitsOf(t, "val", "train", "train")})

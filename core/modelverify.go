@@ -101,7 +101,7 @@ func (r *Repo) verifyModelSplits(ctx context.Context, m ModelInfo, _ ModelVerify
 func (r *Repo) wrongSplits(ctx context.Context, link ModelLink, data objects.Commit) ([]string, error) {
 	said, err := fingerprintsOf(link.Splits, data, objects.ID{})
 	if none, ok := errors.AsType[*NoSplitError](err); ok {
-		return []string{none.Split}, nil
+		return []string{none.Scheme + "/" + none.Split}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -177,7 +177,7 @@ func (r *Repo) verifyModelWeights(ctx context.Context, m ModelInfo, opt ModelVer
 	hash, err := Hash(ctx, r.env.FS, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		part.OK, part.Detail = false, fmt.Sprintf("%s is not there", name)
+		part.OK, part.Detail = false, fmt.Sprintf("the weights are not at %s on this machine; --weights FILE checks another place", name)
 		return part, nil
 	case err != nil:
 		return part, err

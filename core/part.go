@@ -230,6 +230,12 @@ func (p Part) isWhole() bool { return p.All && !p.Promised }
 
 func (r *Repo) partPath() string { return filepath.Join(r.dir, "part") }
 
+// hasPart reports whether a part is recorded.
+func (r *Repo) hasPart() bool {
+	_, err := r.env.FS.Lstat(r.partPath())
+	return err == nil
+}
+
 // Part returns which part of the dataset the working tree holds: everything,
 // where nothing else is recorded.
 func (r *Repo) Part(ctx context.Context) (Part, error) {

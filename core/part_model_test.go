@@ -280,7 +280,7 @@ func (m *partModel) moved(before partState, err error, force bool) {
 	after := m.now()
 	var obstacles *core.ObstaclesError
 	var unmatched *core.UnmatchedError
-	var unknown *core.UnknownSplitError
+	var unknown *core.NoSplitError
 	var sealed *core.SealedError
 	refused := errors.As(err, &obstacles) || errors.As(err, &unmatched) || errors.As(err, &unknown) || errors.As(err, &sealed)
 	if refused || err == core.ErrNothingSealed {

@@ -92,26 +92,23 @@ func checkFilters(filters []SplitFilter) error {
 }
 
 // parseFilters reads choices like "train", "folds:fold-1,fold-2", one a scheme.
+// What names no scheme has none until a binding finds it in a commit.
 func parseFilters(choices []string) ([]SplitFilter, error) {
 	var list []SplitFilter
 	for _, text := range choices {
-		f := SplitFilter{Scheme: split.Default}
-		names := text
-		if scheme, rest, ok := strings.Cut(text, ":"); ok {
-			f.Scheme, names = scheme, rest
+		f := SplitFilter{}
+		scheme, names, named := strings.Cut(text, ":")
+		if f.Scheme = scheme; !named {
+			f.Scheme, names = "", text
 		}
 		f.Only = strings.Split(names, ",")
 		slices.Sort(f.Only)
 		f.Only = slices.Compact(f.Only)
-		if f.check() != nil {
+		if named && scheme == "" || !isSet(f.Only) {
 			return nil, &UsageError{What: "splits are chosen as [SCHEME:]NAME[,NAME…], not " + quoteSome([]string{text}), Hint: `"mlvc split" lists them`}
-		}
-		if slices.ContainsFunc(list, func(g SplitFilter) bool { return g.Scheme == f.Scheme }) {
-			return nil, &UsageError{What: "splits of the scheme " + f.Scheme + " are chosen twice", Hint: "write them with commas between"}
 		}
 		list = append(list, f)
 	}
-	slices.SortFunc(list, func(a, b SplitFilter) int { return strings.Compare(a.Scheme, b.Scheme) })
 	return list, nil
 }
 

@@ -121,11 +121,11 @@ func TestPartVersion(t *testing.T) {
 
 func TestParseFilters(t *testing.T) {
 	got, err := parseFilters([]string{"folds:fold-2,fold-1", "train,train"})
-	want := []SplitFilter{{Scheme: "default", Only: []string{"train"}}, {Scheme: "folds", Only: []string{"fold-1", "fold-2"}}}
+	want := []SplitFilter{{Scheme: "folds", Only: []string{"fold-1", "fold-2"}}, {Only: []string{"train"}}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	for _, bad := range [][]string{{""}, {":train"}, {"train,"}, {"s:"}, {"train", "test"}} {
+	for _, bad := range [][]string{{""}, {":train"}, {"train,"}, {"s:"}} {
 		var usage *UsageError
 		if got, err := parseFilters(bad); !errors.As(err, &usage) {
 			t.Errorf("%q: %v, %v", bad, got, err)

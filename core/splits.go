@@ -106,25 +106,16 @@ func (r *Repo) splitsAtCommit(ctx context.Context, id objects.ID) (*splitting, e
 // input is what a scheme of the commit is looked at with.
 func (p *splitting) input() split.Input { return split.Input{Files: p.files, Rows: splitRows} }
 
-// NoSchemeError is for a scheme that a commit does not have.
-type NoSchemeError struct {
-	Commit objects.ID // zero: the working mlvc.toml
-	Scheme string
-	Known  []string
-}
+// where is how messages name the commit.
+func (p *splitting) where() string { return commitText(p.id) }
 
-func (e *NoSchemeError) Error() string {
-	if e.Commit.IsZero() {
-		return fmt.Sprintf("%s has no scheme %s", RulesFile, e.Scheme)
-	}
-	return fmt.Sprintf("commit %s has no scheme %s", e.Commit.Short(), e.Scheme)
-}
+func commitText(id objects.ID) string { return "commit " + id.Short() }
 
-// named finds a scheme of the commit. It fails with a *NoSchemeError.
+// named finds a scheme of the commit. It fails with a *NoSplitError.
 func (p *splitting) named(name string) (objects.Split, split.Scheme, error) {
 	s := splitOf(p.Splits, name)
 	if s == nil {
-		return objects.Split{}, split.Scheme{}, &NoSchemeError{Commit: p.id, Scheme: name, Known: schemeNames(p.Splits)}
+		return objects.Split{}, split.Scheme{}, &NoSplitError{Where: p.where(), Scheme: name, Have: splitNames(p.Splits)}
 	}
 	scheme, err := split.ParseRule(s.Scheme, s.Rule)
 	if err != nil {

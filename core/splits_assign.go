@@ -78,14 +78,14 @@ func (r *Repo) hasScheme(rules Rules, name string) error {
 	if len(schemes) == 0 {
 		return &NoSplitRulesError{}
 	}
-	known := make([]string, 0, len(schemes))
+	e := &NoSplitError{Where: RulesFile, Scheme: name}
 	for _, s := range schemes {
-		known = append(known, s.Name)
+		if name == "" || s.Name == name {
+			return nil
+		}
+		e.Have = append(e.Have, SplitName{Scheme: s.Name})
 	}
-	if name != "" && !slices.Contains(known, name) {
-		return &NoSchemeError{Scheme: name, Known: known}
-	}
-	return nil
+	return e
 }
 
 // NoSplitRulesError is for a working mlvc.toml without [splits].

@@ -90,7 +90,7 @@ func (r *Repo) DiffSplits(ctx context.Context, from, to, scheme string) (SplitDi
 	res := SplitDiff{From: a.id, To: b.id, Schemes: []SchemeDiff{}}
 	names := schemeNames(a.Splits, b.Splits)
 	if scheme != "" && !slices.Contains(names, scheme) {
-		return res, &NoSchemeError{Commit: b.id, Scheme: scheme, Known: names}
+		return res, &NoSplitError{Where: b.where(), Scheme: scheme, Have: splitNames(slices.Concat(b.Splits, a.Splits))}
 	}
 	for _, name := range names {
 		if scheme != "" && name != scheme {

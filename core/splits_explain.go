@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +22,7 @@ func (r *Repo) ExplainSplit(ctx context.Context, rev, sample string, clean func(
 		return nil, err
 	}
 	if len(at.Splits) == 0 {
-		return nil, &NoSplitError{Commit: at.id, Split: "at all"}
+		return nil, &NoSplitError{Where: at.where()}
 	}
 	s, err := at.sample(ctx, sample, clean)
 	if err != nil {
@@ -99,53 +98,12 @@ func sampleReadings(text string, schemes []string) []samplePlace {
 
 // splitNamed finds a split by [SCHEME:]NAME: without a scheme that of the
 // default one, or of the only one that has such a split. It fails with a
-// *NoSchemeError or a *NoSplitError.
+// *NoSplitError.
 func (p *splitting) splitNamed(text string) (scheme, name string, err error) {
-	if len(p.Splits) == 0 {
-		return "", "", &NoSplitError{Commit: p.id, Split: text}
+	scheme, name, named := strings.Cut(text, ":")
+	if !named {
+		scheme, name = "", text
 	}
-	if scheme, name, ok := strings.Cut(text, ":"); ok {
-		if _, _, err := p.named(scheme); err != nil {
-			return "", "", err
-		}
-		if !p.has(scheme, name) {
-			return "", "", p.noSplit(scheme + "/" + name)
-		}
-		return scheme, name, nil
-	}
-	var having []string
-	for _, s := range p.Splits {
-		if p.has(s.Scheme, text) {
-			having = append(having, s.Scheme)
-		}
-	}
-	switch {
-	case slices.Contains(having, split.Default):
-		return split.Default, text, nil
-	case len(having) == 1:
-		return having[0], text, nil
-	case len(having) > 1:
-		return "", "", &UsageError{
-			What: fmt.Sprintf("the schemes %s have a split %s each", strings.Join(having, ", "), text),
-			Hint: "write SCHEME:" + text,
-		}
-	}
-	return "", "", p.noSplit(text)
-}
-
-func (p *splitting) has(scheme, name string) bool {
-	s := splitOf(p.Splits, scheme)
-	_, ok := s.Fingerprints[name]
-	return ok
-}
-
-func (p *splitting) noSplit(name string) error {
-	e := &NoSplitError{Commit: p.id, Split: name}
-	for _, s := range p.Splits {
-		for split := range s.Fingerprints {
-			e.Known = append(e.Known, splitText(s.Scheme, split))
-		}
-	}
-	slices.Sort(e.Known)
-	return e
+	scheme, err = splitsAt{where: p.where(), splits: p.Splits}.schemeOf(scheme, []string{name})
+	return scheme, name, err
 }

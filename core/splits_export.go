@@ -42,7 +42,7 @@ type SplitExport struct {
 func (e SplitExport) Samples() iter.Seq2[dataset.Sample, error] { return e.samples }
 
 // ExportSplit lists the samples of a split. Shuffled, they are held in memory.
-// It fails with a *NoSchemeError or a *NoSplitError.
+// It fails with a *NoSplitError.
 func (r *Repo) ExportSplit(ctx context.Context, opt SplitExportOptions) (SplitExport, error) {
 	at, err := r.splitsOf(ctx, opt.Rev)
 	if err != nil {

@@ -1,11 +1,9 @@
 package revision
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/mlvc/mlvc/objects"
@@ -55,63 +53,15 @@ func (e *AmbiguousError) Error() string {
 	return fmt.Sprintf("%s is ambiguous: %s", e.Text, strings.Join(candidates, ", "))
 }
 
-// maxNear is the most names that are suggested.
-const maxNear = 3
-
 // nearNames returns the names in the view that look like text, the nearest
-// first, as one writes them.
+// first.
 func nearNames(ctx context.Context, view refs.View, text string) ([]string, error) {
-	type near struct {
-		name     string
-		distance int
-	}
-	var best []near
-	limit := max(2, len(text)/3)
-	if len(text) < 3 {
-		limit = 1
-	}
+	n := nearest{text: text}
 	for ref, err := range view.List(ctx, "") {
 		if err != nil {
 			return nil, err
 		}
-		short := ref.Name.Short()
-		d := min(distance(text, short), distance(text, string(ref.Name)))
-		if strings.EqualFold(text, short) {
-			d = 0
-		}
-		if d > limit {
-			continue
-		}
-		best = append(best, near{short, d})
-		slices.SortStableFunc(best, func(a, b near) int { return cmp.Compare(a.distance, b.distance) })
-		best = best[:min(len(best), maxNear)]
+		n.add(ref.Name.Short(), string(ref.Name))
 	}
-	var names []string
-	for _, n := range best {
-		names = append(names, n.name)
-	}
-	return names, nil
-}
-
-// distance is the number of letters to insert, delete or replace to get from
-// a to b. Long texts are cut: they are no name.
-func distance(a, b string) int {
-	a, b = a[:min(len(a), refs.MaxName)], b[:min(len(b), refs.MaxName)]
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
+	return n.names(), nil
 }

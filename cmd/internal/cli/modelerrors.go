@@ -22,20 +22,6 @@ func explainModel(err error) (failure, bool) {
 			Hint: "choose another ID, or replace the link: mlvc model link --force " + shellWord(e.Model.Model) + ` ("mlvc undo" takes that back)`,
 		}, true
 	}
-	if e, ok := errors.AsType[*core.NoSplitError](err); ok {
-		hint := "it has none; declare them under [splits] in mlvc.toml and commit"
-		if len(e.Known) > 0 {
-			hint = "it has: " + strings.Join(e.Known, ", ")
-		}
-		return failure{Code: "no_split", Hint: hint, Exit: ExitNotFound}, true
-	}
-	if e, ok := errors.AsType[*core.NoSchemeError](err); ok {
-		hint := `"mlvc help splits" says how they are declared`
-		if len(e.Known) > 0 {
-			hint = "there are: " + strings.Join(e.Known, ", ")
-		}
-		return failure{Code: "no_scheme", Hint: hint, Exit: ExitNotFound}, true
-	}
 	if _, ok := errors.AsType[*core.WrongSplitsError](err); ok {
 		return failure{Code: "wrong_splits", Hint: `"mlvc model verify ID" looks at every part of the model`, Exit: ExitDamaged}, true
 	}

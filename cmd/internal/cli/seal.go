@@ -92,8 +92,8 @@ const unsealWay = "--unseal REASON reads it"
 
 // explainSeal is for splits that are not there, or sealed.
 func explainSeal(err error) (failure, bool) {
-	if e, ok := errors.AsType[*core.UnknownSplitError](err); ok {
-		return failure{Code: "no_split", Hint: haveSplits(e.Have), Exit: ExitNotFound}, true
+	if e, ok := errors.AsType[*core.NoSplitError](err); ok {
+		return failure{Code: "no_split", Hint: splitsHint(e), Exit: ExitNotFound}, true
 	}
 	if _, ok := errors.AsType[*core.RowSplitError](err); ok {
 		return failure{Code: "row_split", Hint: `"mlvc cat REV:TABLE --split SCHEME:NAME" writes the rows of a split`, Exit: ExitRefused}, true
@@ -110,13 +110,14 @@ func explainSeal(err error) (failure, bool) {
 	return failure{}, false
 }
 
-func haveSplits(have []core.SplitName) string {
-	if len(have) == 0 {
-		return "it has none; declare them under [splits] in mlvc.toml and commit"
-	}
-	names := make([]string, len(have))
-	for i, n := range have {
-		names[i] = n.String()
+// splitsHint names the splits or schemes that are meant, or could be.
+func splitsHint(e *core.NoSplitError) string {
+	names, near := e.Names(), e.Near()
+	switch {
+	case len(names) == 0:
+		return "declare them under [splits] in mlvc.toml and commit: \"mlvc help splits\""
+	case len(near) > 0:
+		return "did you mean " + strings.Join(near, ", ") + "? It has: " + strings.Join(names, ", ")
 	}
 	return "it has: " + strings.Join(names, ", ")
 }

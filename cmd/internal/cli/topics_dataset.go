@@ -45,6 +45,11 @@ Without path the rows of the tables are the samples:
 
 Rows are drawn one by one, so that their shares, and those of their classes, are met as by chance.
 
+A sealed split's contents are read only with --unseal REASON (checkout, cat, restore, "mlvc check
+--html"), which is logged; its file names are listed, and "mlvc model check" compares it, without.
+"--split NAME" and "--splits NAME" find the default scheme, or the only one that has NAME; else write
+SCHEME:NAME.
+
   mlvc split                        what each split holds
   mlvc split assign                 what the next commit would record
   mlvc split explain PATH           why a sample is where it is
