@@ -160,8 +160,10 @@ func TestCroissantSplits(t *testing.T) {
 	d := described
 	d.Groups = []export.Group{{Folder: "data", Ext: ".png", Files: 3}}
 	d.Splits = []export.Split{
-		{Scheme: "a", Name: "train", Files: 1, Folder: "data/train"}, {Scheme: "a", Name: "val.1", Files: 1, Folder: "data/val.1"},
-		{Scheme: "b", Name: "one", Files: 1, Folder: "data/one"}, {Scheme: "b", Name: "two", Files: 0},
+		{Scheme: "a", Name: "train", Files: 1, Folder: "data/train"},
+		{Scheme: "a", Name: "val.1", Files: 1, Folder: "data/val.1"},
+		{Scheme: "b", Name: "one", Files: 1, Folder: "data/one"},
+		{Scheme: "b", Name: "two", Files: 0},
 	}
 	_, of := croissant(t, d)
 	transform := of["records/files/data/*.png/split/a"]["source"].(map[string]any)["transform"].(map[string]any)
@@ -218,7 +220,8 @@ func TestLicense(t *testing.T) {
 func TestCardConfigs(t *testing.T) {
 	d := described
 	d.Splits = []export.Split{
-		{Scheme: "default", Name: "test", Files: 400, Folder: "data/test"}, {Scheme: "default", Name: "train", Files: 1600, Paths: []string{"a[1].csv"}},
+		{Scheme: "default", Name: "test", Files: 400, Folder: "data/test"},
+		{Scheme: "default", Name: "train", Files: 1600, Paths: []string{"a[1].csv"}},
 		{Scheme: "rows", Name: "test", Files: 1, Rows: 10, Paths: []string{"a.csv"}},
 		{Scheme: "x", Name: "fold-1", Files: 1, Folder: "fold-1"},
 	}
