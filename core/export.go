@@ -14,6 +14,7 @@ import (
 	"github.com/mlvc/mlvc/core/dataset"
 	"github.com/mlvc/mlvc/core/dataset/export"
 	"github.com/mlvc/mlvc/core/dataset/facts"
+	"github.com/mlvc/mlvc/core/dataset/label"
 	"github.com/mlvc/mlvc/core/dataset/split"
 	"github.com/mlvc/mlvc/core/dataset/table"
 	"github.com/mlvc/mlvc/core/history"
@@ -63,7 +64,7 @@ type exporting struct {
 // The kinds of facts that descriptions keep.
 const (
 	factSHA256  = "sha256-v1"
-	factColumns = "columns-v1"
+	factColumns = "columns-v2"
 )
 
 // describeFiles finds tables, and groups all other files by folder and ending.
@@ -80,7 +81,7 @@ func (e *exporting) describeFiles(ctx context.Context, _ objects.ID, _ objects.C
 		d.Files++
 		d.Bytes += f.Size
 		if isTable(f.Path) {
-			t, err := e.table(ctx, f, export.MediaType(f.Path))
+			t, err := e.table(ctx, f, export.MediaType(strings.TrimSuffix(f.Path, ".gz")))
 			if err != nil {
 				return err
 			}
@@ -95,6 +96,9 @@ func (e *exporting) describeFiles(ctx context.Context, _ objects.ID, _ objects.C
 		if groups[k] == nil {
 			groups[k], labels[k] = &export.Group{Folder: folder, Ext: k.ext}, make(map[string]bool)
 		}
+		if g := groups[k]; g.Folder == "" || g.Ext == "" {
+			g.Paths = append(g.Paths, f.Path)
+		}
 		groups[k].Files++
 		groups[k].Bytes += f.Size
 		labels[k][path.Base(path.Dir(f.Path))] = true
@@ -102,6 +106,9 @@ func (e *exporting) describeFiles(ctx context.Context, _ objects.ID, _ objects.C
 	for k, g := range groups {
 		if len(labels[k]) > 1 {
 			g.Labels = slices.Sorted(maps.Keys(labels[k]))
+		}
+		if len(g.Paths) > maxSplitListed {
+			g.Paths = nil
 		}
 		d.Groups = append(d.Groups, *g)
 	}
@@ -127,10 +134,13 @@ func (e *exporting) table(ctx context.Context, f dataset.File, media string) (t 
 	if t.SHA256, err = e.sha256(ctx, f); err != nil {
 		return t, err
 	}
-	if known, ok := e.facts.Get(factColumns, f.Content); ok && json.Unmarshal(known, &t.Fields) == nil {
+	var all columns
+	if known, ok := e.facts.Get(factColumns, f.Content); ok && json.Unmarshal(known, &all) == nil {
+		t.Fields, t.Rows = all.Fields, all.Rows
 		return t, nil
 	}
-	t.Fields, err = columnsOf(ctx, e.files, f)
+	all, err = columnsOf(ctx, e.files, f)
+	t.Fields, t.Rows = all.Fields, all.Rows
 	if place, ok := table.IsPlace(err); ok {
 		e.env.Events.Warn(Warning{Code: "unreadable_table", Path: f.Path, Message: place.Error()})
 		return t, nil
@@ -138,7 +148,7 @@ func (e *exporting) table(ctx context.Context, f dataset.File, media string) (t 
 	if errors.Is(err, table.ErrNoTable) {
 		err = nil
 	}
-	if known, merr := json.Marshal(t.Fields); err == nil && merr == nil {
+	if known, merr := json.Marshal(all); err == nil && merr == nil {
 		e.facts.Put(factColumns, f.Content, known)
 	}
 	return t, err
@@ -158,36 +168,79 @@ func (e *exporting) sha256(ctx context.Context, f dataset.File) (string, error) 
 	return hex.EncodeToString(sum), nil
 }
 
-// columnsOf reads a table to its end and finds the narrowest type of each
-// column. Rows that cannot be read do not count.
-func columnsOf(ctx context.Context, files dataset.Files, f dataset.File) ([]export.Field, error) {
+// columns is what a table consists of.
+type columns struct {
+	Fields []export.Field `json:"fields"`
+	Rows   int64          `json:"rows"`
+}
+
+// maxNested is how many nested values of a column are looked into.
+const maxNested = 1000
+
+// columnsOf reads a table to its end, and finds the narrowest type of each
+// column that does not declare one. Rows that cannot be read do not count.
+func columnsOf(ctx context.Context, files dataset.Files, f dataset.File) (columns, error) {
 	t, done, err := openTable(ctx, files, f)
 	if err != nil {
-		return nil, err
+		return columns{}, err
 	}
 	defer done() //nolint:errcheck // it was only read
 	names := distinct(t.Columns())
-	fields := make([]export.Field, len(names))
-	for i, name := range names {
-		fields[i].Name = name
+	all := columns{Fields: declaredFields(t.Declared(), names)}
+	declared := all.Fields != nil
+	for _, name := range names {
+		if !declared {
+			all.Fields = append(all.Fields, export.Field{Name: name})
+		}
 	}
+	nested := make([]int, len(names))
+	isJSON := export.MediaType(strings.TrimSuffix(f.Path, ".gz")) == export.MediaType(".jsonl")
 	for row, err := range t.Rows(ctx, names...) {
 		if _, ok := table.IsPlace(err); ok {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return columns{}, err
 		}
+		all.Rows++
 		for i, value := range row.Values {
-			fields[i].Type = export.Wider(fields[i].Type, value)
+			switch field := &all.Fields[i]; {
+			case declared:
+			case !isJSON:
+				field.See(value)
+			case nested[i] < maxNested && field.SeeJSON(value):
+				nested[i]++
+			}
 		}
 	}
-	for i := range fields {
-		if fields[i].Type == "" {
-			fields[i].Type = export.Text
+	for i := range all.Fields {
+		all.Fields[i] = all.Fields[i].Known()
+	}
+	return all, nil
+}
+
+// declaredFields are the columns of these names as a table declares them; nil:
+// it declares none.
+func declaredFields(declared []table.Declared, names []string) (fields []export.Field) {
+	for _, d := range declared {
+		if len(fields) < len(names) && d.Name == names[len(fields)] {
+			fields = append(fields, fieldOf(d))
 		}
 	}
-	return fields, nil
+	return fields
+}
+
+var fieldTypes = map[table.Kind]string{
+	table.Text: export.Text, table.Boolean: export.Boolean, table.Integer: export.Integer, table.Float: export.Float,
+	table.Date: export.Date, table.Time: export.Time, table.DateTime: export.DateTime, table.Map: export.Object,
+}
+
+func fieldOf(d table.Declared) export.Field {
+	f := export.Field{Name: d.Name, Type: fieldTypes[d.Kind], Repeated: d.Repeated}
+	for _, inner := range d.Fields {
+		f.Fields = append(f.Fields, fieldOf(inner))
+	}
+	return f
 }
 
 // distinct leaves out names that were there before, and those of no column:
@@ -226,6 +279,29 @@ func (e *exporting) describeSplits(ctx context.Context, _ objects.ID, c objects.
 			return err
 		}
 	}
+	return looking.describeLabels(ctx, d)
+}
+
+// describeLabels takes the classes from groups whose folders name none: where
+// labels lie beside the images, or the folders are those of splits.
+func (e *examining) describeLabels(ctx context.Context, d *export.Dataset) (err error) {
+	if e.config, err = e.rules.checks(); err != nil {
+		return nil // the rules are told by who checks
+	}
+	format, err := e.labelFormat(ctx)
+	if _, absent := errors.AsType[*dataset.AbsentError](err); err != nil && !absent {
+		return err
+	}
+	beside := err == nil && format != label.None && format != label.Folder
+	of := make(map[string]bool)
+	for _, s := range d.Splits {
+		of[s.Name], of[path.Base(s.Folder)] = true, true
+	}
+	for i := range d.Groups {
+		if g := &d.Groups[i]; beside || slices.ContainsFunc(g.Labels, func(name string) bool { return of[name] }) {
+			g.Labels = nil
+		}
+	}
 	return nil
 }
 
@@ -245,26 +321,57 @@ func (e *exporting) listSplits(ctx context.Context, scheme objects.Split, splits
 			e.splitColumn(scheme, string(item.Key), d)
 			continue
 		}
-		folder, _, inFolder := strings.Cut(string(item.Key), "/")
 		for _, name := range strings.Split(string(item.Value), ",") {
 			s := at[name]
 			if s == nil {
 				continue
 			}
-			if listed[s]++; listed[s] == 1 && inFolder && folder == name {
+			folder := path.Dir(string(item.Key))
+			if listed[s]++; listed[s] == 1 {
 				s.Folder = folder
-			} else if folder != s.Folder {
-				s.Folder = ""
 			}
+			s.Folder = commonFolder(s.Folder, folder)
 			if len(s.Paths) < maxSplitListed {
 				s.Paths = append(s.Paths, string(item.Key))
 			}
 		}
 	}
-	folders := !slices.ContainsFunc(splits, func(s export.Split) bool { return s.Folder == "" })
+	if err := e.whole(ctx, splits, listed); err != nil {
+		return err
+	}
+	folders := !slices.ContainsFunc(splits, func(s export.Split) bool { return len(s.Paths) > 0 && path.Base(s.Folder) != s.Name })
 	for i := range splits {
 		if s := &splits[i]; folders || listed[s] > maxSplitListed {
 			s.Paths = nil
+		}
+	}
+	return nil
+}
+
+// commonFolder is the nearest folder that both are in or are; ".": the root.
+func commonFolder(a, b string) string {
+	for a != "." && a != b && !strings.HasPrefix(b, a+"/") {
+		a = path.Dir(a)
+	}
+	return a
+}
+
+// whole leaves splits the folders that have none but their files.
+func (e *exporting) whole(ctx context.Context, splits []export.Split, listed map[*export.Split]int64) error {
+	below := make(map[*export.Split]int64)
+	for f, err := range e.files.All(ctx) {
+		if err != nil {
+			return err
+		}
+		for i := range splits {
+			if s := &splits[i]; strings.HasPrefix(f.Path, s.Folder+"/") {
+				below[s]++
+			}
+		}
+	}
+	for i := range splits {
+		if s := &splits[i]; s.Folder == "." || below[s] != listed[s] {
+			s.Folder = ""
 		}
 	}
 	return nil
@@ -315,8 +422,8 @@ func (r *Repo) exportNames(ctx context.Context, id objects.ID, _ objects.Commit,
 		if err != nil {
 			return err
 		}
-		if ref.Value.Commit == id {
-			d.Version = ref.Name.Short()
+		if tag := ref.Name.Short(); ref.Value.Commit == id && (export.IsVersion(tag) || !export.IsVersion(d.Version)) {
+			d.Version = tag
 		}
 	}
 	for m, err := range r.Models(ctx) {

@@ -2,6 +2,8 @@ package export
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -11,11 +13,8 @@ import (
 func Card(d Dataset) []byte {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("---\npretty_name: %s", strconv.Quote(d.name()))
-	if d.License != "" {
-		line("license: %s", strconv.Quote(d.License))
-	}
-	line("size_categories:\n- %s\n---\n\n# %s\n", sizeCategory(d.Files), d.name())
+	d.frontMatter(line)
+	line("# %s\n", d.name())
 	if d.Description != "" {
 		line("%s\n", d.Description)
 	}
@@ -102,10 +101,85 @@ func cellText(s string) string {
 	return strings.NewReplacer("|", `\|`, "\n", " ", "`", "'").Replace(s)
 }
 
+// frontMatter is what hubs read. Its words are theirs.
+func (d Dataset) frontMatter(line func(format string, args ...any)) {
+	line("---\npretty_name: %s", strconv.Quote(d.name()))
+	switch id := licenseID(d.License); {
+	case id != "" && hubNames[id] != "":
+		line("license: %s", hubNames[id])
+	case id != "":
+		line("license: %s", id)
+	case isURL.MatchString(d.License):
+		line("license: other\nlicense_name: other\nlicense_link: %s", strconv.Quote(d.License))
+	case d.License != "":
+		line("license: other\nlicense_name: %s", strconv.Quote(d.License))
+	}
+	line("size_categories:\n- %s", sizeCategory(d.samples()))
+	d.configs(line)
+	line("---\n")
+}
+
+// samples is how many samples there are: what the splits of one scheme hold,
+// else rows, or files.
+func (d Dataset) samples() int64 {
+	var most, rows int64
+	for _, scheme := range d.schemes() {
+		var n int64
+		for _, s := range d.splitsOf(scheme) {
+			if n += s.Rows; s.Rows == 0 {
+				n += s.Files
+			}
+		}
+		most = max(most, n)
+	}
+	for _, t := range d.Tables {
+		rows += t.Rows
+	}
+	if most == 0 {
+		return max(rows, d.Files)
+	}
+	return most
+}
+
+// maxConfigPaths is how many files of a split the front matter lists.
+const maxConfigPaths = 20
+
+// isHubSplit is what hubs take for the name of a split or a configuration.
+var isHubSplit = regexp.MustCompile(`^\w+([.]\w+)*$`)
+
+// configs tell hubs which files are in which split, a scheme each, where
+// folders or a few names do. Row by row they cannot be told.
+func (d Dataset) configs(line func(format string, args ...any)) {
+	head := "configs:\n"
+	for _, scheme := range d.schemes() {
+		splits := d.splitsOf(scheme)
+		if slices.ContainsFunc(splits, func(s Split) bool { return !s.isConfig() }) {
+			continue
+		}
+		line("%s- config_name: %s\n  data_files:", head, strconv.Quote(scheme))
+		head = ""
+		for _, s := range splits {
+			line("  - split: %s\n    path:", s.Name)
+			if s.Folder != "" {
+				line("    - %s", strconv.Quote(globbed(s.Folder)+"/**"))
+				continue
+			}
+			for _, p := range s.Paths {
+				line("    - %s", strconv.Quote(globbed(p)))
+			}
+		}
+	}
+}
+
+// isConfig reports whether hubs can be told the files of a split.
+func (s Split) isConfig() bool {
+	return isHubSplit.MatchString(s.Name) && s.Rows == 0 && s.Files > 0 && (s.Folder != "" || len(s.Paths) > 0 && len(s.Paths) <= maxConfigPaths)
+}
+
 // sizeCategory is how hubs group datasets by size.
 func sizeCategory(n int64) string {
 	low, name := int64(1000), "n<1K"
-	for _, next := range []string{"1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B"} {
+	for _, next := range []string{"1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B", "10B<n<100B", "100B<n<1T", "n>1T"} {
 		if n < low {
 			break
 		}

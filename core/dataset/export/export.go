@@ -5,8 +5,6 @@ package export
 
 import (
 	"path"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -45,6 +43,7 @@ type Table struct {
 	SHA256 string // 64 digits
 	Format string // media type
 	Fields []Field
+	Rows   int64 // that could be read
 	// SplitColumns say in which split a row is, a scheme each.
 	SplitColumns []SplitColumn
 }
@@ -52,64 +51,15 @@ type Table struct {
 // SplitColumn is a column whose values are the splits of a scheme.
 type SplitColumn struct{ Scheme, Column string }
 
-// Field is a column of a table.
-type Field struct {
-	Name string `json:"name"`
-	Type string `json:"type"` // Text, Integer, Float, Boolean, Date
-}
-
-// The types of fields.
-const (
-	Text    = "Text"
-	Integer = "Integer"
-	Float   = "Float"
-	Boolean = "Boolean"
-	Date    = "Date"
-)
-
-// Wider is the narrowest type that holds what a column had before (empty:
-// nothing), and a value as it is written; an empty one is none. What would not
-// come back the same from a number, such as 007, is text.
-func Wider(had, value string) string {
-	if value == "" {
-		return had
-	}
-	is := typeOf(value)
-	switch {
-	case had == "" || had == is:
-		return is
-	case had == Integer && is == Float, had == Float && is == Integer:
-		return Float
-	}
-	return Text
-}
-
-func typeOf(value string) string {
-	switch strings.ToLower(value) {
-	case "true", "false":
-		return Boolean
-	}
-	if isNumber.MatchString(value) {
-		if _, err := strconv.ParseInt(value, 10, 64); err == nil {
-			return Integer
-		}
-		return Float
-	}
-	if _, err := time.Parse(time.DateOnly, value); err == nil {
-		return Date
-	}
-	return Text
-}
-
-// isNumber is the grammar of JSON.
-var isNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
-
 // Group is all files with one ending below one folder.
 type Group struct {
 	Folder string // "" is the root
 	Ext    string // with its dot, as it is written
 	Files  int64
 	Bytes  int64
+	// Paths are the files, where a pattern would match others, too: in the root,
+	// and where there is no ending. None: they are too many.
+	Paths []string
 	// Labels are the names of folders that files lie in directly, where these
 	// tell them apart; none: they do not.
 	Labels []string
@@ -122,10 +72,12 @@ type Split struct {
 	Files        int64 // that it has, or whose rows it has
 	Rows         int64 // 0: the files are the samples
 	Bytes        int64 // of files
-	// Folder is the one folder that has its files and none other; empty: there
-	// is none, and Paths lists them.
+	// Folder is the path of the one folder that has its files and none other;
+	// empty: there is none.
 	Folder string
-	Paths  []string
+	// Paths lists the files, unless all splits of the scheme are folders that are
+	// named as they are, or these are too many.
+	Paths []string
 }
 
 // Model is a model that is linked to the commit.
@@ -156,7 +108,7 @@ var mediaTypes = map[string]string{
 	".json": "application/json", ".parquet": "application/x-parquet", ".txt": "text/plain", ".md": "text/markdown",
 	".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".bmp": "image/bmp",
 	".webp": "image/webp", ".tif": "image/tiff", ".tiff": "image/tiff", ".wav": "audio/wav", ".mp3": "audio/mpeg",
-	".flac": "audio/flac", ".mp4": "video/mp4", ".xml": "application/xml", ".zip": "application/zip",
+	".flac": "audio/flac", ".mp4": "video/mp4", ".xml": "application/xml", ".yaml": "application/yaml", ".yml": "application/yaml", ".html": "text/html", ".zip": "application/zip",
 }
 
 // MediaType is what a file is by its ending.

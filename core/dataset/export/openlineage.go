@@ -48,7 +48,7 @@ func (d Dataset) lineage() object {
 	var fields []object
 	for _, t := range d.Tables {
 		for _, f := range t.Fields {
-			fields = append(fields, object{"name": t.Path + "." + f.Name, "type": strings.ToLower(f.Type)})
+			fields = append(fields, f.lineage(t.Path+"."+f.Name))
 		}
 	}
 	facets := object{"version": d.versionFacet()}
@@ -62,6 +62,22 @@ func (d Dataset) lineage() object {
 		facets["documentation"] = facet("1-0-1/DocumentationDatasetFacet", object{"description": d.Description})
 	}
 	return object{"namespace": namespace, "name": d.name(), "facets": facets}
+}
+
+// lineage is a field of the schema. A list is one field, of its elements.
+func (f Field) lineage(name string) object {
+	if f.Repeated {
+		f.Repeated = false
+		return object{"name": name, "type": "array", "fields": []object{f.lineage("_element")}}
+	}
+	if f.Fields == nil {
+		return object{"name": name, "type": strings.ToLower(f.Type)}
+	}
+	var inner []object
+	for _, part := range f.Fields {
+		inner = append(inner, part.lineage(part.Name))
+	}
+	return object{"name": name, "type": "struct", "fields": inner}
 }
 
 func (d Dataset) versionFacet() object {

@@ -62,7 +62,7 @@ func (r *reader) coco(ctx context.Context) error {
 
 // readCOCO reads an annotation file; nil: it is none.
 func (r *reader) readCOCO(ctx context.Context, f dataset.File) (*coco, error) {
-	const kind = "coco-v1"
+	const kind = "coco-v2"
 	c := new(coco)
 	if data, ok := r.facts.Get(kind, f.Content); ok && json.Unmarshal(data, c) == nil {
 		return c, nil
@@ -118,8 +118,16 @@ type cocoParser struct {
 	images     []cocoImage
 	categories map[int64]string
 	shown      map[int64]map[int64]bool // image → categories
+	reach      map[int64]reach          // image → its boxes
 	box        problem
 	parts      map[string]bool
+	broken     map[string]problem // part → elements that are of another kind
+}
+
+// reach is how far the boxes of an image go, and which annotation's does.
+type reach struct {
+	right, bottom         float64
+	rightmost, bottommost string
 }
 
 // parseCOCO reads an annotation file. With an error, which is in Broken too,
@@ -127,12 +135,28 @@ type cocoParser struct {
 func parseCOCO(in io.Reader) (*coco, error) {
 	p := &cocoParser{
 		d: json.NewDecoder(in), categories: make(map[int64]string), shown: make(map[int64]map[int64]bool), parts: make(map[string]bool),
+		reach: make(map[int64]reach), broken: make(map[string]problem),
 	}
 	err := p.document()
+	whole := err == nil
 	if !p.parts["images"] || !p.parts["annotations"] {
 		err = errors.Join(errNotCOCO, err)
 	}
 	c := p.result()
+	if !whole || p.broken["images"].Count > 0 {
+		c.NoImage = problem{} // what is not listed may be in what could not be read
+	}
+	if !whole || p.broken["categories"].Count > 0 {
+		c.NoCategory = problem{}
+	}
+	for _, part := range slices.Sorted(maps.Keys(p.broken)) {
+		if c.Broken == "" {
+			c.Place, c.Broken = fmt.Sprintf("%s, element %d", part, p.broken[part].Line), p.broken[part].Why
+		}
+		if n := p.broken[part].Count; n > 1 {
+			c.Broken += fmt.Sprintf(", and %d more of %s", n-1, part)
+		}
+	}
 	if err != nil {
 		c.Broken = strings.ReplaceAll(err.Error(), "\n", ": ")
 		c.Place = fmt.Sprintf("byte %d", p.d.InputOffset())
@@ -181,7 +205,14 @@ func (p *cocoParser) list(part string, element func() error) error {
 	}
 	p.parts[part] = true
 	for n := 1; p.d.More(); n++ {
-		if err := element(); err != nil {
+		err := element()
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok { // the next element can be read
+			bad := p.broken[part]
+			bad.add(n, fmt.Sprintf("%q is a %s", wrong.Field, wrong.Value))
+			p.broken[part] = bad
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("%s, element %d: %w", part, n, err)
 		}
 	}
@@ -190,10 +221,12 @@ func (p *cocoParser) list(part string, element func() error) error {
 
 func (p *cocoParser) image() error {
 	var i cocoImage
-	err := p.d.Decode(&i)
+	if err := p.d.Decode(&i); err != nil {
+		return err
+	}
 	i.Categories = nil
 	p.images = append(p.images, i)
-	return err
+	return nil
 }
 
 func (p *cocoParser) category() error {
@@ -201,9 +234,11 @@ func (p *cocoParser) category() error {
 		ID   int64  `json:"id"`
 		Name string `json:"name"`
 	}
-	err := p.d.Decode(&c)
+	if err := p.d.Decode(&c); err != nil {
+		return err
+	}
 	p.categories[c.ID] = c.Name
-	return err
+	return nil
 }
 
 func (p *cocoParser) annotation() error {
@@ -224,8 +259,31 @@ func (p *cocoParser) annotation() error {
 	}
 	if b := a.Box; len(b) == 4 && (b[0] < -1 || b[1] < -1 || b[2] <= 0 || b[3] <= 0) {
 		p.box.add(0, fmt.Sprintf("annotation %.40s has the box %v, which is empty or reaches out of its image", a.ID, b))
+	} else if len(b) == 4 {
+		p.reach[a.Image] = p.reach[a.Image].with(b[0]+b[2], b[1]+b[3], string(a.ID))
 	}
 	return nil
+}
+
+func (r reach) with(right, bottom float64, id string) reach {
+	if right > r.right {
+		r.right, r.rightmost = right, id
+	}
+	if bottom > r.bottom {
+		r.bottom, r.bottommost = bottom, id
+	}
+	return r
+}
+
+// beyond finds the annotation that reaches out of its image; empty: none does.
+func (r reach) beyond(image cocoImage) string {
+	switch {
+	case image.Width > 0 && r.right > float64(image.Width)+1:
+		return r.rightmost
+	case image.Height > 0 && r.bottom > float64(image.Height)+1:
+		return r.bottommost
+	}
+	return ""
 }
 
 // result brings images, annotations and categories together.
@@ -234,6 +292,9 @@ func (p *cocoParser) result() *coco {
 	known := make(map[int64]bool, len(p.images))
 	for i, image := range p.images {
 		known[image.ID] = true
+		if id := p.reach[image.ID].beyond(image); id != "" {
+			c.Box.add(0, fmt.Sprintf("annotation %.40s has a box that reaches out of %s", id, image.FileName))
+		}
 		c.Images[i].Categories = slices.Sorted(maps.Keys(p.shown[image.ID]))
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.shown)) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -150,6 +151,33 @@ func TestParquetTypes(t *testing.T) {
 	want := "1 2024-10-04|2025-01-02T03:04:05.6Z|01:02:03.000001|-0.05|-0.001|ab000000-0000-0000-0000-000000000001|200|18446744073709551615|0.1||\xffx|"
 	if len(got) != 1 || got[0] != want {
 		t.Errorf("%q", got)
+	}
+}
+
+// What a Parquet file declares is told, lists without the groups around them.
+func TestParquetDeclared(t *testing.T) {
+	nested := open(t, "a.parquet", parquetText(t, []nestedRow{{}})).Declared()
+	got := make(map[string]string)
+	for _, d := range nested {
+		got[d.Name] = fmt.Sprint(d.Kind, d.Repeated, d.Fields)
+	}
+	want := map[string]string{
+		"tags": "texttrue []", "plain": "integertrue []", "parts": "grouptrue [{x integer false []} {y float false []}]",
+		"one": "groupfalse [{x integer false []} {y float false []}]", "map": "mapfalse []",
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v", got)
+	}
+	var kinds []string
+	for _, d := range open(t, "a.parquet", parquetText(t, []typedRow{{}})).Declared() {
+		kinds = append(kinds, d.Name+" "+string(d.Kind))
+	}
+	if text := strings.Join(kinds, ", "); text != "day date, at datetime, clock time, price float, wide float, id text, small integer, big integer, "+
+		"float float, notany float, bytes text, missing integer" {
+		t.Error(text)
+	}
+	if open(t, "a.csv", "a\n1\n").Declared() != nil {
+		t.Error("CSV declares nothing")
 	}
 }
 
