@@ -70,7 +70,7 @@ func (r *Repo) Check(ctx context.Context, rev string) (CheckResult, error) {
 func (r *Repo) examineCommit(ctx context.Context, c objects.Commit) (*examining, error) {
 	rules, err := r.rulesOf(ctx, c.Tree)
 	return &examining{
-		Repo: r, nodes: r.overlay(), rules: rules, tree: c.Tree,
+		Repo: r, nodes: newOverlay(r.store), rules: rules, tree: c.Tree,
 		prior: c.Splits, priorTree: c.Tree, parents: c.Parents,
 	}, err
 }

@@ -79,7 +79,28 @@ func (d *data) set(want files) {
 			}
 			continue
 		}
+		if st, err := os.Lstat(filepath.Join(d.root, path)); err == nil && st.Mode()&fs.ModeSymlink != 0 {
+			d.unlink(path) // and not through it
+		}
+		if target, ok := strings.CutPrefix(text, "-> "); ok {
+			d.link(path, target)
+			continue
+		}
 		d.write(path, text)
+	}
+}
+
+func (d *data) link(path, target string) {
+	d.t.Helper()
+	name := filepath.Join(d.root, path)
+	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		d.t.Fatal(err)
+	}
+	if err := os.Symlink(target, name); err != nil {
+		d.t.Fatal(err)
 	}
 }
 

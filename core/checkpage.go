@@ -35,7 +35,7 @@ func (r *Repo) CheckPage(ctx context.Context, res CheckResult, unseal string) (r
 		}
 		sealed = sealedSamples{}
 	}
-	files := samples{r, res.tree}
+	files := r.samplesOf(res.tree)
 	p := report.Page{
 		Dataset: filepath.Base(r.root), Report: res.Report, When: r.env.Now(),
 		Thumbnail: func(ctx context.Context, s dataset.Sample) (string, []byte, error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/mlvc/mlvc/core/dataset/similar"
 	"github.com/mlvc/mlvc/core/dataset/split"
 	"github.com/mlvc/mlvc/objects"
+	"github.com/mlvc/mlvc/objects/prolly"
 )
 
 // How a tree is held to its rules
@@ -115,8 +116,12 @@ func (e *examining) run(ctx context.Context) (*Consistency, error) {
 	if len(e.schemes) == 0 && e.rules.Checks == nil {
 		return e.res, nil
 	}
+	seen, err := e.see(ctx)
+	if err != nil {
+		return nil, err
+	}
 	in := check.Input{
-		Files: e.files, Getter: e.nodes, Tree: e.tree, Config: e.config, Facts: e.facts,
+		Files: e.files, Getter: e.files.links, Tree: seen.Root(), Config: e.config, Facts: e.facts,
 		Rows: e.tableRows, IsTable: isTable, Near: e.near, NearVersion: similar.Version, Now: e.env.Now, Workers: e.env.workers(),
 		Progress: func(_ dataset.Rule, _ string, n int64) {
 			e.env.Events.Progress(Progress{Phase: PhaseCheck, Files: n})
@@ -130,7 +135,6 @@ func (e *examining) run(ctx context.Context) (*Consistency, error) {
 			return nil, err
 		}
 	}
-	var err error
 	if in.Waivers, err = e.inherited(ctx); err != nil {
 		return nil, err
 	}
@@ -154,9 +158,24 @@ func (e *examining) open() (err error) {
 		return err
 	}
 	e.res = &Consistency{Report: &dataset.Report{}}
-	e.files = samples{e.Repo, e.tree}
+	e.files = samples{e.Repo, e.tree, e.linksOver(e.nodes)}
 	e.facts = e.openFacts()
 	return nil
+}
+
+// see finds what is to be seen of the tree.
+func (e *examining) see(ctx context.Context) (prolly.Map, error) {
+	if len(e.parents) > 0 {
+		before, err := e.treeOf(ctx, e.parents[0])
+		if err == nil {
+			// First, so that of links only those are read that it has not.
+			_, err = e.files.of(before).seen(ctx)
+		}
+		if err != nil && !errors.Is(err, objects.ErrNotFound) { // gc may have cut the history
+			return prolly.Map{}, err
+		}
+	}
+	return e.files.seen(ctx)
 }
 
 // apply applies one scheme, and notes what comes of it.
@@ -245,6 +264,7 @@ func (e *examining) warnings(ctx context.Context) error {
 			}
 		}
 	}
+	e.lostLinks(warn)
 	if len(e.parents) == 0 {
 		return nil
 	}
@@ -259,6 +279,28 @@ func (e *examining) warnings(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// lostLinks tells of symbolic links that would be samples if they led to a file of
+// the dataset.
+func (e *examining) lostLinks(warn func(code, format string, args ...any)) {
+	if e.config.Level(dataset.RuleCovered) == dataset.Off {
+		return
+	}
+	var lost []string
+	for _, link := range e.files.links.lost[e.tree] {
+		if slices.ContainsFunc(e.schemes, func(s split.Scheme) bool { return s.Claims(link) }) {
+			lost = append(lost, link)
+		}
+	}
+	if len(lost) == 0 {
+		return
+	}
+	more := ""
+	if len(lost) > 1 {
+		more = fmt.Sprintf(" (and %d more)", len(lost)-1)
+	}
+	warn("links", "%s is in no split: the symbolic link leads to no file of the dataset%s", lost[0], more)
 }
 
 // sampleOf tells the files that a scheme should put into a split: not what it
@@ -321,16 +363,18 @@ func given(s split.Scheme, findings []dataset.Finding) []dataset.Finding {
 }
 
 // assign applies a scheme to the tree.
-func (e *examining) assign(ctx context.Context, s split.Scheme) (split.Assigned, error) {
+func (e *examining) assign(ctx context.Context, s split.Scheme) (out split.Assigned, err error) {
 	in := split.Input{Files: e.files, Rows: splitRows}
 	if before := splitOf(e.prior, s.Name); before != nil {
-		in.Before, in.BeforeFiles = before, samples{e.Repo, e.priorTree}
+		in.Before, in.BeforeFiles = before, e.files.of(e.priorTree)
 		if state, ok := e.recall(*before, e.priorTree); ok && !e.priorTree.IsZero() {
 			in.State = state
-			in.Changes = split.TreeChanges(ctx, e.store, treeMap(e.priorTree), treeMap(e.tree))
+			if in.Changes, err = e.files.changes(ctx, e.priorTree); err != nil {
+				return split.Assigned{}, err
+			}
 		}
 	}
-	out, err := split.Assign(ctx, e.nodes, s, in)
+	out, err = split.Assign(ctx, e.nodes, s, in)
 	if err == nil {
 		e.remember(out)
 	}
@@ -400,26 +444,27 @@ func (e *examining) before(ctx context.Context, s split.Scheme) (*check.Before, 
 	if old == nil {
 		return nil, nil
 	}
-	b := e.beforeOf(c, *old)
-	if e.config.Drift != (check.Drift{}) {
+	b, err := e.beforeOf(ctx, c, *old)
+	if err == nil && e.config.Drift != (check.Drift{}) {
 		b.Counts, err = e.countsOf(ctx, c, *old)
 	}
 	return &b, err
 }
 
-func (e *examining) beforeOf(c objects.Commit, old objects.Split) check.Before {
-	files := samples{e.Repo, c.Tree}
+func (e *examining) beforeOf(ctx context.Context, c objects.Commit, old objects.Split) (check.Before, error) {
+	files := e.files.of(c.Tree)
+	seen, err := files.seen(ctx)
 	var schemes []split.Scheme
 	for _, other := range c.Splits {
 		if was, err := split.ParseRule(other.Scheme, other.Rule); err == nil {
 			schemes = append(schemes, was)
 		}
 	}
-	b := check.Before{Rule: e.ruleOf(old.Rule, schemes), Tree: c.Tree, Table: treeMap(old.Table), Fingerprints: old.Fingerprints, Files: files}
+	b := check.Before{Rule: e.ruleOf(old.Rule, schemes), Tree: seen.Root(), Table: treeMap(old.Table), Fingerprints: old.Fingerprints, Files: files}
 	if was, err := split.ParseRule(old.Scheme, old.Rule); err == nil {
 		b.Rows = e.schemeRows(was, files)
 	}
-	return b
+	return b, err
 }
 
 // countsOf counts what the splits of a commit hold.
@@ -428,7 +473,7 @@ func (e *examining) countsOf(ctx context.Context, c objects.Commit, s objects.Sp
 	if err != nil {
 		return nil, nil //nolint:nilerr // a rule of a later version cannot be counted by
 	}
-	at := &examining{Repo: e.Repo, nodes: e.store, tree: c.Tree, files: samples{e.Repo, c.Tree}, facts: e.facts}
+	at := &examining{Repo: e.Repo, nodes: e.store, tree: c.Tree, files: e.files.of(c.Tree), facts: e.facts}
 	counted, err := (&splitting{examining: at, Commit: c}).count(ctx, s, scheme)
 	return counted.Counts, err
 }
@@ -462,7 +507,11 @@ func (e *examining) earlier(ctx context.Context, s split.Scheme, table objects.I
 		if old := splitOf(c.Splits, s.Name); old != nil && !seen[old.Table] {
 			seen[old.Table] = true
 			if n > 0 {
-				list = append(list, e.beforeOf(c, *old))
+				b, err := e.beforeOf(ctx, c, *old)
+				if err != nil {
+					return nil, err
+				}
+				list = append(list, b)
 			}
 		}
 		if at = (objects.ID{}); len(c.Parents) > 0 {

@@ -8,7 +8,7 @@ import (
 
 // The kind of facts that the states of schemes, which were applied to trees,
 // are. They may be tens of megabytes; package split checks them.
-const factSplit = "split-v3"
+const factSplit = "split-v4"
 
 // splitKey tells a scheme that was applied to a tree from all others.
 func splitKey(s objects.Split, tree objects.ID) objects.ID {

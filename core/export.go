@@ -42,7 +42,7 @@ func (r *Repo) Describe(ctx context.Context, rev string) (export.Dataset, error)
 	if d.About = rules.Dataset; err != nil {
 		return d, err
 	}
-	e := &exporting{Repo: r, files: samples{r, c.Tree}, facts: r.openFacts()}
+	e := &exporting{Repo: r, files: r.samplesOf(c.Tree), facts: r.openFacts()}
 	defer e.facts.Close() //nolint:errcheck // facts may be lost
 	for _, describe := range []func(context.Context, objects.ID, objects.Commit, *export.Dataset) error{
 		e.describeFiles, e.describeSplits, e.describeChecks, r.exportNames, r.exportHistory,

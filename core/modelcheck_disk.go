@@ -11,7 +11,6 @@ import (
 	"slices"
 
 	"github.com/mlvc/mlvc/core/dataset"
-	"github.com/mlvc/mlvc/core/worktree"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
 )
@@ -49,7 +48,7 @@ func (c *modelChecking) openDisk(ctx context.Context, set *ModelSet) (*checkedSi
 		all: func(ctx context.Context) iter.Seq2[inSet, error] {
 			return func(yield func(inSet, error) bool) {
 				for f, err := range d.All(ctx) {
-					if !yield(inSet{TreeEntry: worktree.TreeEntry{Path: f.Path, Entry: f.Entry}}, err) || err != nil {
+					if !yield(inSet{File: f}, err) || err != nil {
 						return
 					}
 				}
@@ -65,14 +64,14 @@ func (r *Repo) isFolder(name string) bool {
 
 // add lists a file, or all files below a folder, under the path as.
 func (d *diskFiles) add(ctx context.Context, name, as string) error {
-	st, err := d.fsys.Lstat(name)
+	name, st, err := followLinks(d.fsys, name)
 	switch {
 	case err != nil:
 		return err
 	case st.Type == vfs.TypeDir:
 		return d.addFolder(ctx, name, as)
 	case st.Type != vfs.TypeRegular || dataset.IsOwn(as):
-		return nil // links and devices are no samples
+		return nil // devices, and links to folders, are no samples
 	case d.names[as] != "":
 		return &UsageError{What: fmt.Sprintf("%s and %s would both be %s", d.names[as], name, as), Hint: "name a folder that has both"}
 	}

@@ -34,7 +34,7 @@ func (c *modelChecking) openSide(ctx context.Context, set *ModelSet) (*checkedSi
 	if err != nil {
 		return nil, err
 	}
-	e.files, e.facts = samples{c.Repo, set.Tree}, c.facts
+	e.files, e.facts = c.samplesOf(set.Tree), c.facts
 	if e.config, err = e.rules.checks(); err != nil {
 		return nil, err
 	}
@@ -92,8 +92,8 @@ func (s *checkedSide) samples(ctx context.Context) iter.Seq2[inSet, error] {
 				return
 			}
 			s.set.Files++
-			s.set.Bytes += f.Entry.Size
-			if f.Entry.Size > 0 && !s.isLabel(f.Path) && !yield(f, nil) {
+			s.set.Bytes += f.Size
+			if f.Size > 0 && !s.isLabel(f.Path) && !yield(f, nil) {
 				return
 			}
 		}
@@ -116,7 +116,7 @@ func (s *checkedSide) whole(ctx context.Context) iter.Seq2[dataset.Sample, error
 }
 
 func sampleOf(f inSet) dataset.Sample {
-	s := dataset.Sample{Path: f.Path, Content: f.Entry.Content}
+	s := dataset.Sample{Path: f.Path, Content: f.Content}
 	if len(f.Splits) > 0 {
 		s.Split = f.Splits[0].Name()
 	}

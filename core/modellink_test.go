@@ -91,7 +91,7 @@ func (r *trained) splitWith(table map[string]string, change func(*objects.Split)
 		r.Fatal(err)
 	}
 	made := objects.Split{Scheme: split.Default, Table: m.Root(), Rule: "a rule of a later version"}
-	if made.Fingerprints, err = split.Fingerprints(r.ctx, r.store, made, split.Input{Files: samples{r.Repo, c.Tree}, Rows: splitRows}); err != nil {
+	if made.Fingerprints, err = split.Fingerprints(r.ctx, r.store, made, split.Input{Files: r.samplesOf(c.Tree), Rows: splitRows}); err != nil {
 		r.Fatal(err)
 	}
 	change(&made)

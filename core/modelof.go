@@ -55,14 +55,21 @@ func (r *Repo) SoughtAt(ctx context.Context, path string) (Sought, error) {
 	if err != nil {
 		return sought, err
 	}
-	e, ok, err := r.lookUp(ctx, h.Tree, path)
+	f, err := r.samplesOf(h.Tree).Lookup(ctx, path)
 	if err != nil {
 		return sought, err
 	}
-	if ok && e.Mode.IsRegular() {
-		sought.Contents = append(sought.Contents, e.Content)
+	if f != nil {
+		sought.Contents = append(sought.Contents, f.Content)
 	}
-	hash, err := Hash(ctx, r.env.FS, filepath.Join(r.root, filepath.FromSlash(path)))
+	name, _, err := followLinks(r.env.FS, filepath.Join(r.root, filepath.FromSlash(path)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return sought, nil
+	}
+	if err != nil {
+		return sought, err
+	}
+	hash, err := Hash(ctx, r.env.FS, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return sought, nil
@@ -102,6 +109,7 @@ func (r *Repo) ModelsOf(ctx context.Context, sought Sought) iter.Seq2[ModelSaw, 
 
 func (r *Repo) modelsOf(ctx context.Context, sought Sought, yield func(ModelSaw) bool) error {
 	var models []ModelInfo
+	files := r.samplesOf(objects.ID{})
 	seen, paths := store.NewLive(), make(map[string]bool)
 	if sought.Path != "" {
 		paths[sought.Path] = true
@@ -111,19 +119,19 @@ func (r *Repo) modelsOf(ctx context.Context, sought Sought, yield func(ModelSaw)
 			return err
 		}
 		models = append(models, m)
-		if err := r.pathsWith(ctx, m.data.Tree, sought.Contents, seen, paths); err != nil {
+		if err := pathsWith(ctx, files.of(m.data.Tree), sought.Contents, seen, paths); err != nil {
 			return err
 		}
 	}
 	if len(sought.Contents) == 0 {
-		if err := r.stands(ctx, models, sought.Path); err != nil {
+		if err := stands(ctx, files, models, sought.Path); err != nil {
 			return err
 		}
 	}
 	at := slices.Sorted(maps.Keys(paths))
 	for _, m := range models {
 		for _, path := range at {
-			saw, ok, err := r.sawAt(ctx, m, path, sought)
+			saw, ok, err := r.sawAt(ctx, files, m, path, sought)
 			if err != nil {
 				return err
 			}
@@ -136,9 +144,9 @@ func (r *Repo) modelsOf(ctx context.Context, sought Sought, yield func(ModelSaw)
 }
 
 // stands fails for a path that is not in the data of any model.
-func (r *Repo) stands(ctx context.Context, models []ModelInfo, path string) error {
+func stands(ctx context.Context, files samples, models []ModelInfo, path string) error {
 	for _, m := range models {
-		if _, ok, err := r.lookUp(ctx, m.data.Tree, path); ok || err != nil {
+		if f, err := files.of(m.data.Tree).Lookup(ctx, path); f != nil || err != nil {
 			return err
 		}
 	}
@@ -148,11 +156,15 @@ func (r *Repo) stands(ctx context.Context, models []ModelInfo, path string) erro
 // pathsWith adds the paths at which a tree has one of the contents. Nodes that
 // were seen before are passed over: a node's keys are whole paths, so that it
 // has the same to say in every tree.
-func (r *Repo) pathsWith(ctx context.Context, tree objects.ID, contents []objects.ID, seen *store.Live, paths map[string]bool) error {
+func pathsWith(ctx context.Context, files samples, contents []objects.ID, seen *store.Live, paths map[string]bool) error {
 	if len(contents) == 0 {
 		return nil
 	}
-	return treeMap(tree).Walk(ctx, r.store, prolly.Visitor{
+	tree, err := files.seen(ctx)
+	if err != nil {
+		return err
+	}
+	return tree.Walk(ctx, files.links, prolly.Visitor{
 		Enter: func(id objects.ID) bool { return id != prolly.Map{}.Root() && seen.Add(id) },
 		Node: func(_ objects.ID, n *prolly.Node, err error) error {
 			if err != nil || n.Level() > 0 {
@@ -173,9 +185,9 @@ func (r *Repo) pathsWith(ctx context.Context, tree objects.ID, contents []object
 }
 
 // sawAt tells what a model saw at a path, if that is what is sought.
-func (r *Repo) sawAt(ctx context.Context, m ModelInfo, path string, sought Sought) (ModelSaw, bool, error) {
-	e, ok, err := r.lookUp(ctx, m.data.Tree, path)
-	if err != nil || !ok || !e.Mode.IsRegular() {
+func (r *Repo) sawAt(ctx context.Context, files samples, m ModelInfo, path string, sought Sought) (ModelSaw, bool, error) {
+	e, err := files.of(m.data.Tree).Lookup(ctx, path)
+	if err != nil || e == nil {
 		return ModelSaw{}, false, err
 	}
 	saw := ModelSaw{Model: m.Model, Commit: m.Commit, Path: path, Content: e.Content, By: SawContent}

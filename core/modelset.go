@@ -9,7 +9,6 @@ import (
 
 	"github.com/mlvc/mlvc/core/dataset"
 	"github.com/mlvc/mlvc/core/dataset/split"
-	"github.com/mlvc/mlvc/core/worktree"
 	"github.com/mlvc/mlvc/objects"
 )
 
@@ -31,7 +30,7 @@ type ModelSet struct {
 
 // inSet is a file of a set.
 type inSet struct {
-	worktree.TreeEntry
+	dataset.File
 	Splits []ModelSplit // of the set, that it is in
 	// Rows: it is a table of whose rows only some may be in them.
 	Rows bool
@@ -43,16 +42,13 @@ func (r *Repo) setFiles(ctx context.Context, set ModelSet) iter.Seq2[inSet, erro
 	return func(yield func(inSet, error) bool) {
 		tables := r.openTables(ctx, set)
 		defer tables.close()
-		for e, err := range r.treeEntries(ctx, set.Tree) {
+		for f, err := range r.samplesOf(set.Tree).All(ctx) {
 			if err != nil {
 				yield(inSet{}, err)
 				return
 			}
-			if !e.Entry.Mode.IsRegular() || dataset.IsOwn(e.Path) {
-				continue
-			}
-			file := inSet{TreeEntry: e}
-			if file.Splits, file.Rows, err = tables.of(e.Path); err != nil {
+			file := inSet{File: f}
+			if file.Splits, file.Rows, err = tables.of(f.Path); err != nil {
 				yield(inSet{}, err)
 				return
 			}

@@ -134,7 +134,7 @@ func (r *Repo) fingerprintsAgain(ctx context.Context, link ModelLink, data objec
 		if err := r.bringRows(ctx, data.Tree, *kept); err != nil {
 			return nil, err
 		}
-		prints, err := split.Fingerprints(ctx, r.store, *kept, split.Input{Files: samples{r, data.Tree}, Rows: splitRows})
+		prints, err := split.Fingerprints(ctx, r.store, *kept, split.Input{Files: r.samplesOf(data.Tree), Rows: splitRows})
 		if err != nil {
 			return nil, err
 		}

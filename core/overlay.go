@@ -5,21 +5,20 @@ import (
 	"sync"
 
 	"github.com/mlvc/mlvc/objects"
-	"github.com/mlvc/mlvc/objects/store"
 )
 
 // overlay is a store for looking alone: what is put into it is held in memory,
 // and goes with it. It needs no lock of the repository.
 type overlay struct {
-	*store.Store
+	objects.Store
 	mu   sync.RWMutex
 	more map[objects.ID]objects.Object
 }
 
 var _ objects.Store = (*overlay)(nil)
 
-func (r *Repo) overlay() *overlay {
-	return &overlay{Store: r.store, more: make(map[objects.ID]objects.Object)}
+func newOverlay(over objects.Store) *overlay {
+	return &overlay{Store: over, more: make(map[objects.ID]objects.Object)}
 }
 
 func (o *overlay) Get(ctx context.Context, id objects.ID) (objects.Object, error) {

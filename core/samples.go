@@ -9,27 +9,63 @@ import (
 	"sync"
 
 	"github.com/mlvc/mlvc/core/dataset"
+	"github.com/mlvc/mlvc/core/dataset/split"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/content"
+	"github.com/mlvc/mlvc/objects/prolly"
 )
 
-// samples are the files of a tree, as splits and checks see them.
+// samples are the files of a tree, as splits and checks see them: a link that
+// leads to one of them is it at another path.
 type samples struct {
 	*Repo
-	tree objects.ID
+	tree  objects.ID // zero: there are none
+	links *links
 }
 
 var _ dataset.Files = samples{}
 
+func (r *Repo) samplesOf(tree objects.ID) samples { return samples{r, tree, r.linksOver(r.store)} }
+
+// of are those of another tree, like this one.
+func (s samples) of(tree objects.ID) samples { return samples{s.Repo, tree, s.links} }
+
+// seen is the tree that the samples are the files of. Its nodes are in links.
+func (s samples) seen(ctx context.Context) (prolly.Map, error) {
+	if s.tree.IsZero() {
+		return prolly.Map{}, nil
+	}
+	return s.links.resolved(ctx, s.tree)
+}
+
+// changes are what the samples differ in from those of another tree.
+func (s samples) changes(ctx context.Context, from objects.ID) (iter.Seq2[split.Change, error], error) {
+	before, err := s.of(from).seen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	after, err := s.seen(ctx)
+	return split.TreeChanges(ctx, s.links, before, after), err
+}
+
 // All yields the regular files but the rules, in path order.
 func (s samples) All(ctx context.Context) iter.Seq2[dataset.File, error] {
 	return func(yield func(dataset.File, error) bool) {
-		for e, err := range s.treeEntries(ctx, s.tree) {
+		seen, err := s.seen(ctx)
+		if err != nil {
+			yield(dataset.File{}, err)
+			return
+		}
+		for item, err := range seen.All(ctx, s.links) {
+			f := dataset.File{Path: string(item.Key)}
+			if err == nil {
+				f.Entry, err = decodeEntry(item.Key, item.Value)
+			}
 			if err != nil {
 				yield(dataset.File{}, err)
 				return
 			}
-			if e.Entry.Mode.IsRegular() && !dataset.IsOwn(e.Path) && !yield(dataset.File{Path: e.Path, Entry: e.Entry}, nil) {
+			if f.Mode.IsRegular() && !dataset.IsOwn(f.Path) && !yield(f, nil) {
 				return
 			}
 		}
@@ -39,7 +75,11 @@ func (s samples) All(ctx context.Context) iter.Seq2[dataset.File, error] {
 // Lookup finds a regular file, the rules included: nothing but All leaves them
 // out.
 func (s samples) Lookup(ctx context.Context, path string) (*dataset.File, error) {
-	e, ok, err := s.lookUp(ctx, s.tree, path)
+	seen, err := s.seen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e, ok, err := lookUpIn(ctx, s.links, seen.Root(), path)
 	if err != nil || !ok || !e.Mode.IsRegular() {
 		return nil, err
 	}

@@ -100,7 +100,7 @@ func (r *Repo) splitsAtCommit(ctx context.Context, id objects.ID) (*splitting, e
 	if err != nil {
 		return nil, err
 	}
-	return &splitting{examining: &examining{Repo: r, tree: c.Tree, files: samples{r, c.Tree}}, Commit: c, id: id}, nil
+	return &splitting{examining: &examining{Repo: r, tree: c.Tree, files: r.samplesOf(c.Tree)}, Commit: c, id: id}, nil
 }
 
 // input is what a scheme of the commit is looked at with.
@@ -162,7 +162,7 @@ func uncounted(s objects.Split) SplitScheme {
 }
 
 // The kind of facts that the counts of splits of trees are.
-const factCounts = "split-counts-v1"
+const factCounts = "split-counts-v2"
 
 // splitCounts is what the splits of a scheme hold.
 type splitCounts struct {

@@ -141,7 +141,7 @@ func redraws(rules Rules, scheme string, e SchemeEdit) error {
 func (c *committing) assignSchemes(ctx context.Context, commit *objects.Commit, rules Rules, only string, res *AssignResult) error {
 	e := &examining{
 		Repo: c.Repo, nodes: c.store, rules: rules, tree: commit.Tree, parents: commit.Parents,
-		files: samples{c.Repo, commit.Tree}, facts: c.openFacts(),
+		files: samples{c.Repo, commit.Tree, c.linksOver(c.store)}, facts: c.openFacts(),
 	}
 	defer e.facts.Close() //nolint:errcheck // facts may be lost
 	if err := e.inherit(ctx, c.session); err != nil {
@@ -172,7 +172,7 @@ func (e *examining) assigned(ctx context.Context, s split.Scheme) (AssignedSchem
 	}
 	counts := splitCounts{Counts: a.Counts, Samples: a.Samples, Uncovered: a.Found[dataset.RuleCovered]}
 	one := AssignedScheme{SplitScheme: counts.scheme(s, a.Split), Unread: a.Unread}
-	before := schemeSide{samples{e.Repo, e.priorTree}, splitOf(e.prior, s.Name)}
+	before := schemeSide{e.files.of(e.priorTree), splitOf(e.prior, s.Name)}
 	one.Diff, err = diffScheme(ctx, before, schemeSide{e.files, &a.Split})
 	if before.split != nil {
 		for _, name := range one.Diff.Fingerprints {

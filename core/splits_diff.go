@@ -180,8 +180,16 @@ func otherPrints(a, b *objects.Split) []string {
 
 // files compares a scheme of files.
 func (d *SchemeDiff) files(ctx context.Context, a, b schemeSide) error {
+	before, err := b.files.of(a.files.tree).seen(ctx)
+	if err != nil {
+		return err
+	}
+	after, err := b.files.seen(ctx)
+	if err != nil {
+		return err
+	}
 	plain := func(ctx context.Context) iter.Seq2[split.Move, error] {
-		return split.Moves(ctx, b.files.store, a.table(), b.table(), treeMap(a.files.tree), treeMap(b.files.tree))
+		return split.Moves(ctx, b.files.links, a.table(), b.table(), before, after)
 	}
 	renames, err := pairRenames(plain(ctx))
 	if err != nil {
@@ -334,7 +342,7 @@ func (s schemeSide) rows() (split.Scheme, error) {
 
 func (s schemeSide) rowFiles() samples {
 	if !s.ofRows() {
-		return samples{Repo: s.files.Repo}
+		return s.files.of(objects.ID{})
 	}
 	return s.files
 }

@@ -45,6 +45,9 @@ Without path the rows of the tables are the samples:
 
 Rows are drawn one by one, so that their shares, and those of their classes, are met as by chance.
 
+A symbolic link that leads to a file of the dataset is a sample as that file is: train/ and test/ may
+be folders of links to files that are kept once. Links out of the dataset are in no split.
+
 A sealed split's contents are read only with --unseal REASON (checkout, cat, restore, "mlvc check
 --html"), which is logged; its file names are listed, and "mlvc model check" compares it, without.
 "--split NAME" and "--splits NAME" find the default scheme, or the only one that has NAME; else write

@@ -214,6 +214,16 @@ func (s Scheme) String() string { return fmt.Sprintf("scheme %s: %s", s.Name, s.
 // by its path alone; no file is one of a scheme of rows.
 func (s Scheme) IsSample(path string) bool { return !s.OfRows() && s.isSample(path) }
 
+// Claims reports whether a scheme of files gives a place to what is at a path, or
+// to what may be below it, by the path alone.
+func (s Scheme) Claims(path string) bool {
+	matches := func(g globs) bool { return g.match(path) || g.match(path+"/x") }
+	if s.OfRows() || len(s.Of) > 0 && !matches(s.match.of) {
+		return false
+	}
+	return s.Draws() || slices.ContainsFunc(s.match.splits, matches)
+}
+
 // GroupOf returns the group of the file at a path, where the path alone tells
 // it; empty: a group by itself.
 func (s Scheme) GroupOf(path string) string { return keyOf(s.Group, s.match.group, path, "") }
