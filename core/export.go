@@ -339,13 +339,20 @@ func (e *exporting) listSplits(ctx context.Context, scheme objects.Split, splits
 	if err := e.whole(ctx, splits, listed); err != nil {
 		return err
 	}
+	tellFiles(splits, listed)
+	return nil
+}
+
+// tellFiles leaves splits the lists of files that are needed to tell them, and
+// notes where a list would be too long; listed is how many files they have.
+func tellFiles(splits []export.Split, listed map[*export.Split]int64) {
 	folders := !slices.ContainsFunc(splits, func(s export.Split) bool { return len(s.Paths) > 0 && path.Base(s.Folder) != s.Name })
 	for i := range splits {
-		if s := &splits[i]; folders || listed[s] > maxSplitListed {
+		s := &splits[i]
+		if s.Unlisted = !folders && listed[s] > maxSplitListed; folders || s.Unlisted {
 			s.Paths = nil
 		}
 	}
-	return nil
 }
 
 // commonFolder is the nearest folder that both are in or are; ".": the root.
@@ -356,25 +363,44 @@ func commonFolder(a, b string) string {
 	return a
 }
 
-// whole leaves splits the folders that have none but their files.
+// whole leaves splits the folders that have none but their files: rather the one
+// that is named as the split is, of which those of classes may be parts.
 func (e *exporting) whole(ctx context.Context, splits []export.Split, listed map[*export.Split]int64) error {
-	below := make(map[*export.Split]int64)
+	below := make(map[string]int64)
+	for _, s := range splits {
+		below[s.Folder], below[folderNamed(s.Folder, s.Name)] = 0, 0
+	}
 	for f, err := range e.files.All(ctx) {
 		if err != nil {
 			return err
 		}
-		for i := range splits {
-			if s := &splits[i]; strings.HasPrefix(f.Path, s.Folder+"/") {
-				below[s]++
+		for folder := range below {
+			if strings.HasPrefix(f.Path, folder+"/") {
+				below[folder]++
 			}
 		}
 	}
 	for i := range splits {
-		if s := &splits[i]; s.Folder == "." || below[s] != listed[s] {
-			s.Folder = ""
+		s := &splits[i]
+		common := s.Folder
+		s.Folder = ""
+		for _, folder := range []string{folderNamed(common, s.Name), common} {
+			if listed[s] > 0 && folder != "." && below[folder] == listed[s] {
+				s.Folder = folder
+				break
+			}
 		}
 	}
 	return nil
+}
+
+// folderNamed is the nearest folder of that name that a folder is or is in;
+// ".": there is none.
+func folderNamed(folder, name string) string {
+	for folder != "." && path.Base(folder) != name {
+		folder = path.Dir(folder)
+	}
+	return folder
 }
 
 // splitColumn notes which column of a table tells the split of a row.

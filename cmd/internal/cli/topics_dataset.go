@@ -10,6 +10,9 @@ each split), and checked at every commit ("mlvc help checks"). By the names of f
   frozen = ["test"]                 # may not change
   # sealed = ["test"]               # frozen, and not to be read
 
+A list below X/ImageSets/ (Pascal VOC) names images in X/JPEGImages/, without their endings; what
+stands behind a name does not count.
+
 Several schemes stand side by side. One that draws; "mlvc split assign NAME --ratios …"
 writes it:
 

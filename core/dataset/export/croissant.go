@@ -3,6 +3,7 @@ package export
 import (
 	"encoding/json"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -253,6 +254,9 @@ func splitRecords(d Dataset, scheme string) []object {
 	sets := []object{{
 		"@type": "cr:RecordSet", "@id": id, "name": id, "dataType": "cr:Split", "key": ref(id + "/name"), "data": names, "field": fields,
 	}}
+	if text := unlisted(splits); text != "" {
+		sets[0]["description"] = text
+	}
 	if len(listed) == 0 {
 		return sets
 	}
@@ -262,6 +266,25 @@ func splitRecords(d Dataset, scheme string) []object {
 		"@type": "cr:RecordSet", "@id": files, "name": files, "data": listed,
 		"field": []object{field(files, "path", "sc:Text"), split},
 	})
+}
+
+// unlisted says which splits have files that nothing here tells; empty: none
+// has.
+func unlisted(splits []Split) string {
+	var parts []string
+	for _, s := range splits {
+		switch {
+		case !s.Unlisted:
+		case s.Folder != "":
+			parts = append(parts, fmt.Sprintf("The split %s is the %d files in %s, which are too many to be listed.", s.Name, s.Files, s.Folder))
+		default:
+			parts = append(parts, fmt.Sprintf(
+				"The %d files of the split %s are not listed: they are too many, and no folder has them alone; \"mlvc split export %s:%s\" lists them.",
+				s.Files, s.Name, s.Scheme, s.Name,
+			))
+		}
+	}
+	return strings.Join(parts, " ")
 }
 
 // contentType is what a file with an ending holds, in the words of the
@@ -322,7 +345,7 @@ func folderPattern(splits []Split, below string) string {
 		if len(s.Paths) > 0 {
 			return ""
 		}
-		if s.Folder == "" || below == "" || !strings.HasPrefix(s.Folder+"/", below+"/") {
+		if path.Base(s.Folder) != s.Name || below == "" || !strings.HasPrefix(s.Folder+"/", below+"/") {
 			continue
 		}
 		parent := strings.TrimSuffix(s.Folder, s.Name)

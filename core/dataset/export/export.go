@@ -78,6 +78,8 @@ type Split struct {
 	// Paths lists the files, unless all splits of the scheme are folders that are
 	// named as they are, or these are too many.
 	Paths []string
+	// Unlisted says that Paths would be needed, and are too many.
+	Unlisted bool
 }
 
 // Model is a model that is linked to the commit.

@@ -354,3 +354,30 @@ func TestWider(t *testing.T) {
 		}
 	}
 }
+
+// What is too much to be listed is said, and why.
+func TestUnlisted(t *testing.T) {
+	d := described
+	d.Splits = []export.Split{
+		{Scheme: "s", Name: "test", Files: 2, Paths: []string{"a", "b"}},
+		{Scheme: "s", Name: "train", Files: 20_000, Unlisted: true},
+		{Scheme: "s", Name: "val", Files: 30_000, Folder: "train/validation", Unlisted: true},
+	}
+	text, err := export.Croissant(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`The 20000 files of the split train are not listed: they are too many, and no folder has them alone; \"mlvc split export s:train\" lists them.`,
+		`The split val is the 30000 files in train/validation, which are too many to be listed.`,
+		`"files-of-splits/s/path": "b"`,
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %s in %s", want, text)
+		}
+	}
+	d.Splits = d.Splits[2:]
+	if text, err = export.Croissant(d); err != nil || strings.Contains(string(text), `(train)`) || strings.Contains(string(text), "records/files/train/*.png/split/s") {
+		t.Errorf("a folder of another name is told by a pattern: %s, %v", text, err)
+	}
+}

@@ -1,6 +1,7 @@
 package label
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,11 +29,34 @@ type cocoImage struct {
 type coco struct {
 	Images     []cocoImage      `json:"images"`
 	Categories map[int64]string `json:"categories"`
-	NoImage    problem          `json:"no_image,omitzero"`
-	NoCategory problem          `json:"no_category,omitzero"`
+	NoImage    unlisted         `json:"no_image,omitzero"`
+	NoCategory unlisted         `json:"no_category,omitzero"`
 	Box        problem          `json:"box,omitzero"`
 	Broken     string           `json:"broken,omitempty"`
 	Place      string           `json:"place,omitempty"`
+}
+
+// unlisted are the images or categories that annotations name, and that the
+// file does not list: the first, by number, and how many.
+type unlisted struct {
+	First []use `json:"first,omitempty"`
+	Count int   `json:"count,omitempty"`
+}
+
+// use is which image has annotations of what is not listed, and how many more
+// have; of an unlisted image, itself.
+type use struct {
+	ID    int64 `json:"id"`
+	Image int64 `json:"image,omitempty"`
+	More  int   `json:"more,omitempty"`
+}
+
+// keep leaves what can be told.
+func (u unlisted) keep() unlisted {
+	slices.SortFunc(u.First, func(a, b use) int { return cmp.Compare(a.ID, b.ID) })
+	u.Count = len(u.First)
+	u.First = slices.Clone(u.First[:min(len(u.First), dataset.MaxFindings)])
+	return u
 }
 
 func (r *reader) coco(ctx context.Context) error {
@@ -62,7 +86,7 @@ func (r *reader) coco(ctx context.Context) error {
 
 // readCOCO reads an annotation file; nil: it is none.
 func (r *reader) readCOCO(ctx context.Context, f dataset.File) (*coco, error) {
-	const kind = "coco-v2"
+	const kind = "coco-v3"
 	c := new(coco)
 	if data, ok := r.facts.Get(kind, f.Content); ok && json.Unmarshal(data, c) == nil {
 		return c, nil
@@ -144,10 +168,10 @@ func parseCOCO(in io.Reader) (*coco, error) {
 	}
 	c := p.result()
 	if !whole || p.broken["images"].Count > 0 {
-		c.NoImage = problem{} // what is not listed may be in what could not be read
+		c.NoImage = unlisted{} // what is not listed may be in what could not be read
 	}
 	if !whole || p.broken["categories"].Count > 0 {
-		c.NoCategory = problem{}
+		c.NoCategory = unlisted{}
 	}
 	for _, part := range slices.Sorted(maps.Keys(p.broken)) {
 		if c.Broken == "" {
@@ -297,16 +321,26 @@ func (p *cocoParser) result() *coco {
 		}
 		c.Images[i].Categories = slices.Sorted(maps.Keys(p.shown[image.ID]))
 	}
+	of := make(map[int64]*use)
 	for _, id := range slices.Sorted(maps.Keys(p.shown)) {
 		if !known[id] {
-			c.NoImage.add(0, fmt.Sprintf("annotations name the image %d, which it does not list", id))
+			c.NoImage.First = append(c.NoImage.First, use{ID: id})
 		}
-		for _, category := range slices.Sorted(maps.Keys(p.shown[id])) {
-			if _, ok := p.categories[category]; !ok {
-				c.NoCategory.add(0, fmt.Sprintf("annotations of the image %d name the category %d, which it does not list", id, category))
+		for category := range p.shown[id] {
+			if _, ok := p.categories[category]; ok {
+				continue
+			}
+			if of[category] == nil {
+				of[category] = &use{ID: category, Image: id}
+			} else {
+				of[category].More++
 			}
 		}
 	}
+	for _, u := range of {
+		c.NoCategory.First = append(c.NoCategory.First, *u)
+	}
+	c.NoImage, c.NoCategory = c.NoImage.keep(), c.NoCategory.keep()
 	return c
 }
 
@@ -316,13 +350,9 @@ func (r *reader) cocoFile(ctx context.Context, f dataset.File, c *coco, labeled 
 	if c.Broken != "" {
 		r.l.unread = append(r.l.unread, dataset.Unread{Path: f.Path, Place: c.Place, Why: c.Broken})
 	}
-	for _, wrong := range []struct {
-		kind string
-		problem
-	}{{"no image", c.NoImage}, {"class", c.NoCategory}, {"box", c.Box}} {
-		if wrong.Count > 0 {
-			r.find(wrong.kind, f.Path+": "+wrong.String(), r.samples(f))
-		}
+	r.cocoUnlisted(f, c)
+	if c.Box.Count > 0 {
+		r.find("box", f.Path+": "+c.Box.String(), r.samples(f))
 	}
 	for _, image := range c.Images {
 		found := r.locate(f.Path, image.FileName)
@@ -341,6 +371,22 @@ func (r *reader) cocoFile(ctx context.Context, f dataset.File, c *coco, labeled 
 		}
 	}
 	return nil
+}
+
+// cocoUnlisted finds what annotations name and their file does not list.
+func (r *reader) cocoUnlisted(f dataset.File, c *coco) {
+	for _, u := range c.NoImage.First {
+		r.find("no image", fmt.Sprintf("%s: annotations name the image %d, which it does not list", f.Path, u.ID), r.samples(f), fmt.Sprintf("image %d", u.ID))
+	}
+	for _, u := range c.NoCategory.First {
+		of := fmt.Sprintf("of the image %d", u.Image)
+		if u.More > 0 {
+			of += fmt.Sprintf(", and of %d more,", u.More)
+		}
+		message := fmt.Sprintf("%s: annotations %s name the category %d, which it does not list", f.Path, of, u.ID)
+		r.find("class", message, r.samples(f), fmt.Sprintf("category %d", u.ID))
+	}
+	r.l.found += int64(c.NoImage.Count-len(c.NoImage.First)) + int64(c.NoCategory.Count-len(c.NoCategory.First))
 }
 
 func (r *reader) cocoMissing(f dataset.File, image cocoImage, found []string) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"image"
 	"image/png"
 	"iter"
@@ -171,7 +172,7 @@ func TestYOLO(t *testing.T) {
 	_, got = told(t, d, YOLO)
 	check(
 		t, got, "images/train/d.jpg has no label", "labels/train/e.txt is the label of no image",
-		"labels/train/b.txt: there is no class 7: 2 are named", "labels/train/b.txt: line 2: 1.5 is outside of [0, 1], and 1 more",
+		"labels/train/b.txt: line 1: there is no class 7: 2 are named", "labels/train/b.txt: line 2: 1.5 is outside of [0, 1], and 1 more",
 		"labels/val/c.txt: line 3: NaN is outside of [0, 1]", "unread: labels/val/c.txt: line 1: 2 numbers where a box has 4, and 1 more lines",
 	)
 }
@@ -218,10 +219,38 @@ func TestVOC(t *testing.T) {
 	_, got = told(t, d, VOC)
 	check(
 		t, got, "Annotations/b.xml says that it is the label of a.png, and lies where that of JPEGImages/b.png should",
-		"the label of JPEGImages/b.png says 4 × 5, and the image is 4 × 6", "Annotations/b.xml: object 1: the box reaches out of the image",
+		"the label of JPEGImages/b.png says 4 × 5, and the image is 4 × 6", "Annotations/b.xml: line 2: object 1: the box reaches out of the image",
 		"JPEGImages/c.png has no label", "Annotations/e.xml is the label of no image",
 		"unread: Annotations/d.xml: line 3: element <object> closed by </annotation>",
 	)
+}
+
+// What cannot be read of an annotation is told with its place, in words of the
+// format and not of a parser.
+func TestBrokenVOC(t *testing.T) {
+	const box = "<xmin>1</xmin>\n<ymin>1</ymin><xmax>3</xmax><ymax>5</ymax>"
+	for _, c := range []struct{ text, want string }{
+		{annotation("a.png", "4", strings.Replace(box, "1", "left", 1)), `Annotations/a.xml: line 2: object 1: the xmin of the box is "left", which is no number`},
+		{annotation("a.png", "4", strings.Replace(box, ">5<", "> NaN <", 1)), `Annotations/a.xml: line 2: object 1: the ymax of the box is "NaN", which is no number`},
+		{annotation("a.png", "4", strings.Replace(box, ">5<", "><", 1)), "Annotations/a.xml: line 2: object 1: the box has no ymax"},
+		{annotation("a.png", "4", strings.Replace(box, ">5<", ">1e300<", 1)), "Annotations/a.xml: line 2: object 1: the box reaches out of the image"},
+		{strings.Replace(annotation("a.png", "4", box), "cat", " ", 1), "Annotations/a.xml: line 2: object 1 has no name"},
+		{"<annotation>\n<object><name>cat</name></object>\n<object>\n</object><object/></annotation>", "Annotations/a.xml: line 3: object 2 has no name, and 1 more"},
+		{"", "unread: Annotations/a.xml: line 1: it is empty"},
+		{" \n", "unread: Annotations/a.xml: line 1: it is empty"},
+		{"{\"objects\": []}\n\n", `unread: Annotations/a.xml: line 1: it is no XML: it begins with "{\"objects\": []}"`},
+		{"\x89PNG\r\n\x1a\n\x00\x00", `unread: Annotations/a.xml: line 1: it is no XML: it begins with "\x89PNG\r\n\x1a\n\x00\x00"`},
+		{"<!-- nothing -->\n", "unread: Annotations/a.xml: line 2: it is no <annotation>"},
+		{"<html>\n</html>", "unread: Annotations/a.xml: line 1: it is no <annotation>"},
+		{"<annotation>\n<object>\n", "unread: Annotations/a.xml: line 3: it ends before </annotation>"},
+		{`<?xml version="1.0" encoding="utf-16"?><annotation/>`, "unread: Annotations/a.xml: line 1: it is not written in UTF-8"},
+	} {
+		l, got := told(t, folder{"JPEGImages/a.png": picture(4, 5), "Annotations/a.xml": c.text, "empty.xml": ""}, VOC)
+		check(t, got, c.want)
+		if slices.Contains(l.Classes("JPEGImages/a.png"), "") || l.IsLabel("empty.xml") {
+			t.Errorf("%q: classes %q", c.text, l.Classes("JPEGImages/a.png"))
+		}
+	}
 }
 
 // faulty is a dataset of which one file cannot be opened, or read.
@@ -305,6 +334,37 @@ func TestCOCO(t *testing.T) {
 		val+` lists the image "x.png", which is not there`, val+` lists the image "twice.png", which may be p/twice.png or q/twice.png`,
 		`the label of val/v.png says 9 × 9, and the image is 2 × 3`, "p/twice.png has no label", "q/twice.png has no label",
 	)
+}
+
+// Each image and each category that is not listed is told, up to the limit, and
+// the rest counted.
+func TestCOCOUnlisted(t *testing.T) {
+	annotations := func(n int) string {
+		var list []string
+		for i := range n {
+			list = append(list, fmt.Sprintf(`{"image_id": %d, "category_id": %d}`, n-i, 7+i%2), `{"image_id": 0, "category_id": 7}`)
+		}
+		return `{"annotations": [` + strings.Join(list, ",") + `], "images": [{"id": 0, "file_name": "a.png"}], "categories": []}`
+	}
+	const name = "instances_a.json"
+	d := folder{"a.png": picture(1, 1), name: annotations(2)}
+	l, got := told(t, d, COCO)
+	check(
+		t, got, name+": annotations name the image 1, which it does not list", name+": annotations name the image 2, which it does not list",
+		name+": annotations of the image 0, and of 1 more, name the category 7, which it does not list",
+		name+": annotations of the image 1 name the category 8, which it does not list",
+	)
+	ids := make(map[string]bool)
+	for _, f := range l.Findings() {
+		ids[f.ID] = true
+	}
+	if len(ids) != 4 || l.Found() != 4 {
+		t.Errorf("%d findings, %d are told apart", l.Found(), len(ids))
+	}
+	d[name] = annotations(dataset.MaxFindings + 5)
+	if l, got = told(t, d, COCO); len(got) != dataset.MaxFindings || l.Found() != dataset.MaxFindings+5+2 {
+		t.Errorf("%d of %d findings", len(got), l.Found())
+	}
 }
 
 func TestFolder(t *testing.T) {

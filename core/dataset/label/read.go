@@ -173,11 +173,13 @@ func (p problem) String() string {
 // one is what the label of one image says.
 type one struct {
 	Classes  []string `json:"classes,omitempty"`
+	Lines    []int    `json:"lines,omitempty"`    // YOLO: where each class is first
 	Filename string   `json:"filename,omitempty"` // VOC
 	Width    int      `json:"width,omitempty"`
 	Height   int      `json:"height,omitempty"`
-	Outside  problem  `json:"outside,omitzero"` // boxes
-	Broken   problem  `json:"broken,omitzero"`  // what does not parse
+	Outside  problem  `json:"outside,omitzero"`  // boxes
+	Nameless problem  `json:"nameless,omitzero"` // VOC: objects
+	Broken   problem  `json:"broken,omitzero"`   // what does not parse
 }
 
 // parsed reads labels in parallel and calls use with each, in order. kind names

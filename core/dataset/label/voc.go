@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"path"
 	"strconv"
@@ -27,13 +28,25 @@ type vocAnnotation struct {
 }
 
 type vocObject struct {
-	Name string `xml:"name"`
-	Box  *struct {
-		XMin string `xml:"xmin"`
-		YMin string `xml:"ymin"`
-		XMax string `xml:"xmax"`
-		YMax string `xml:"ymax"`
-	} `xml:"bndbox"`
+	Name string  `xml:"name"`
+	Box  *vocBox `xml:"bndbox"`
+	line int
+}
+
+type vocBox struct {
+	XMin string `xml:"xmin"`
+	YMin string `xml:"ymin"`
+	XMax string `xml:"xmax"`
+	YMax string `xml:"ymax"`
+}
+
+// UnmarshalXML implements xml.Unmarshaler: it notes the line.
+func (o *vocObject) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
+	type object vocObject
+	line, _ := d.InputPos()
+	err := d.DecodeElement((*object)(o), &start)
+	o.line = line
+	return err
 }
 
 func (r *reader) voc(ctx context.Context) error {
@@ -44,9 +57,9 @@ func (r *reader) voc(ctx context.Context) error {
 		}
 	}
 	labeled := make(map[string]bool)
-	err := r.parsed(ctx, "voc-v1", labels, parseVOC, func(f dataset.File, o one) error {
+	err := r.parsed(ctx, "voc-v2", labels, parseVOC, func(f dataset.File, o one) error {
 		img, inAnnotations := r.vocImage(f.Path)
-		if o.Broken.Why == notVOC && img == "" && !inAnnotations {
+		if o.Broken.Count > 0 && img == "" && !inAnnotations {
 			return nil // another kind of XML
 		}
 		labeled[img] = true
@@ -89,6 +102,9 @@ func (r *reader) vocLabel(ctx context.Context, f dataset.File, img string, o one
 	if o.Outside.Count > 0 {
 		r.find("box", f.Path+": "+o.Outside.String(), about)
 	}
+	if o.Nameless.Count > 0 {
+		r.find("class", f.Path+": "+o.Nameless.String(), about)
+	}
 	r.setClasses(img, o.Classes)
 	return r.checkSize(ctx, f, r.images[img], o.Width, o.Height)
 }
@@ -100,24 +116,46 @@ func parseVOC(data []byte) (o one) {
 	var a vocAnnotation
 	if err := d.Decode(&a); err != nil {
 		line, _ := d.InputPos()
-		why := err.Error()
-		var syntax *xml.SyntaxError
-		if errors.As(err, &syntax) {
-			line, why = syntax.Line, syntax.Msg
-		} else if strings.HasPrefix(why, "expected element type <annotation>") {
-			why = notVOC
-		}
-		return one{Broken: problem{Line: line, Why: why, Count: 1}}
+		return one{Broken: vocProblem(data, line, err)}
 	}
 	o.Filename = strings.TrimSpace(a.Filename)
 	o.Width, o.Height = int(number(a.Size.Width)), int(number(a.Size.Height))
 	for i, object := range a.Objects {
-		o.Classes = append(o.Classes, strings.TrimSpace(object.Name))
-		if why := object.wrong(o.Width, o.Height); why != "" {
-			o.Outside.add(0, fmt.Sprintf("object %d: %s", i+1, why))
+		if name := strings.TrimSpace(object.Name); name != "" {
+			o.Classes = append(o.Classes, name)
+		} else {
+			o.Nameless.add(object.line, fmt.Sprintf("object %d has no name", i+1))
+		}
+		if why := object.Box.wrong(o.Width, o.Height); why != "" {
+			o.Outside.add(object.line, fmt.Sprintf("object %d: %s", i+1, why))
 		}
 	}
 	return o
+}
+
+// vocProblem says why an annotation cannot be read, in other words than those
+// of a parser.
+func vocProblem(data []byte, line int, err error) problem {
+	text := bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff")))
+	why := err.Error()
+	syntax, isSyntax := errors.AsType[*xml.SyntaxError](err)
+	switch {
+	case len(text) == 0:
+		line, why = 1, "it is empty"
+	case text[0] != '<':
+		line, why = 1, fmt.Sprintf("it is no XML: it begins with %q", text[:min(len(text), 20)])
+	case strings.HasPrefix(why, "expected element type <annotation>"):
+		why = notVOC
+	case errors.Is(err, io.EOF):
+		why = notVOC // comments alone
+	case isSyntax && syntax.Msg == "unexpected EOF":
+		line, why = syntax.Line, "it ends before </annotation>"
+	case isSyntax:
+		line, why = syntax.Line, syntax.Msg
+	case strings.Contains(why, "CharsetReader"):
+		why = "it is not written in UTF-8"
+	}
+	return problem{Line: line, Why: why, Count: 1}
 }
 
 // number reads a number; 0 for what is none, or not of this world.
@@ -129,12 +167,24 @@ func number(text string) float64 {
 	return v
 }
 
-// wrong says what is wrong with the box of an object.
-func (o vocObject) wrong(width, height int) string {
-	if o.Box == nil {
+// wrong says what is wrong with the box of an object; nil is none.
+func (b *vocBox) wrong(width, height int) string {
+	if b == nil {
 		return ""
 	}
-	x0, y0, x1, y1 := number(o.Box.XMin), number(o.Box.YMin), number(o.Box.XMax), number(o.Box.YMax)
+	var at [4]float64
+	for i, edge := range []struct{ name, text string }{{"xmin", b.XMin}, {"ymin", b.YMin}, {"xmax", b.XMax}, {"ymax", b.YMax}} {
+		text := strings.TrimSpace(edge.text)
+		v, err := strconv.ParseFloat(text, 64)
+		switch {
+		case text == "":
+			return "the box has no " + edge.name
+		case err != nil || math.IsNaN(v) || math.IsInf(v, 0):
+			return fmt.Sprintf("the %s of the box is %.40q, which is no number", edge.name, text)
+		}
+		at[i] = v
+	}
+	x0, y0, x1, y1 := at[0], at[1], at[2], at[3]
 	switch {
 	case x1 <= x0 || y1 <= y0:
 		return "the box is empty"

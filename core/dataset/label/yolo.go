@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -32,7 +33,7 @@ func (r *reader) yolo(ctx context.Context) error {
 		}
 	}
 	labeled := make(map[string]bool)
-	kind := fmt.Sprintf("yolo-v1-%d", config.points)
+	kind := fmt.Sprintf("yolo-v2-%d", config.points)
 	err = r.parsed(ctx, kind, labels, func(data []byte) one { return parseYOLO(data, config.points) }, func(f dataset.File, o one) error {
 		img, _ := r.yoloImage(f.Path)
 		labeled[img] = true
@@ -82,7 +83,7 @@ func (r *reader) yoloLabel(f dataset.File, img string, o one, names []string) {
 		r.find("box", f.Path+": "+o.Outside.String(), r.samples(about...))
 	}
 	var classes []string
-	for _, class := range o.Classes {
+	for i, class := range o.Classes {
 		n, err := strconv.Atoi(class)
 		switch {
 		case len(names) == 0:
@@ -90,7 +91,7 @@ func (r *reader) yoloLabel(f dataset.File, img string, o one, names []string) {
 		case err == nil && n < len(names):
 			classes = append(classes, names[n])
 		default:
-			r.find("class", fmt.Sprintf("%s: there is no class %s: %d are named", f.Path, class, len(names)), r.samples(about...), "class "+class)
+			r.find("class", fmt.Sprintf("%s: line %d: there is no class %s: %d are named", f.Path, o.Lines[i], class, len(names)), r.samples(about...), "class "+class)
 		}
 	}
 	if img != "" {
@@ -111,7 +112,7 @@ const slack = 0.01
 // parseYOLO reads the lines of a label: a class and a box, a polygon, or a pose
 // with that many numbers beyond its box.
 func parseYOLO(data []byte, points int) (o one) {
-	seen := make(map[int]bool)
+	first := make(map[int]int) // class → line
 	number := 0
 	for line := range bytes.Lines(data) {
 		number++
@@ -133,18 +134,15 @@ func parseYOLO(data []byte, points int) (o one) {
 			o.Broken.add(number, fmt.Sprintf("%d numbers where a box has 4", len(values)))
 			continue
 		}
-		seen[class] = true
+		if first[class] == 0 {
+			first[class] = number
+		}
 		if why := outside(values); why != "" {
 			o.Outside.add(number, why)
 		}
 	}
-	classes := make([]int, 0, len(seen))
-	for class := range seen {
-		classes = append(classes, class)
-	}
-	slices.Sort(classes)
-	for _, class := range classes {
-		o.Classes = append(o.Classes, strconv.Itoa(class))
+	for _, class := range slices.Sorted(maps.Keys(first)) {
+		o.Classes, o.Lines = append(o.Classes, strconv.Itoa(class)), append(o.Lines, first[class])
 	}
 	return o
 }

@@ -393,3 +393,71 @@ func TestCancelled(t *testing.T) {
 		t.Error("assigned with a context that had ended")
 	}
 }
+
+var voc = data{
+	"VOC/JPEGImages/a.jpg": "a", "VOC/JPEGImages/b.png": "b", "VOC/JPEGImages/c.v2.JPEG": "c", "VOC/JPEGImages/d e.jpg": "d",
+	"VOC/JPEGImages/sub/f.jpeg": "f", "other/g.jpg": "g",
+	"VOC/ImageSets/Main/train.txt":    "a\n b \nsub/f\n",
+	"VOC/ImageSets/Main/cat_test.txt": "c.v2 -1\nd e.jpg\nother/g.jpg\ngone  1\r\nb.png 0\n",
+}
+
+func vocScheme(t fatal) split.Scheme {
+	return scheme(t, map[string]any{"train": list("@VOC/ImageSets/Main/train.txt"), "test": list("@VOC/ImageSets/Main/cat_test.txt")})
+}
+
+// Lists of Pascal VOC name images without their endings, and say of some what
+// they show.
+func TestImageSets(t *testing.T) {
+	r := newRepo(t)
+	s := vocScheme(t)
+	out := r.from(s, voc)
+	want := map[string]string{
+		"VOC/JPEGImages/a.jpg": "train", "VOC/JPEGImages/b.png": "test,train", "VOC/JPEGImages/c.v2.JPEG": "test", "VOC/JPEGImages/d e.jpg": "test",
+		"VOC/JPEGImages/sub/f.jpeg": "train", "other/g.jpg": "test",
+	}
+	if diff := cmp.Diff(want, r.table(out.Split)); diff != "" {
+		t.Error(diff)
+	}
+	findings := []string{
+		"overlap VOC/JPEGImages/b.png: in test and train",
+		"readable VOC/JPEGImages/gone.jpg: there is no such file, which VOC/ImageSets/Main/cat_test.txt, line 4 names",
+	}
+	if diff := cmp.Diff(findings, found(out)); diff != "" {
+		t.Error(diff)
+	}
+	r.verify(out, voc)
+	e, err := split.Explain(t.Context(), r.store, s, out.Table, split.Input{Files: voc, Rows: rows}, "VOC/JPEGImages/sub/f.jpeg", 0)
+	if diff := cmp.Diff([]split.Why{{"train", "a list names it", "VOC/ImageSets/Main/train.txt, line 3"}}, e.Why); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+	pngs := scheme(t, map[string]any{"of": list("**/*.png"), "test": list("@ImageSets/test.txt")})
+	out = r.from(pngs, data{"JPEGImages/a.png": "a", "ImageSets/test.txt": "a\ngone\n"})
+	if diff := cmp.Diff([]string{"readable JPEGImages/gone.png: there is no such file, which ImageSets/test.txt, line 2 names"}, found(out)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What a line means may change when an image comes or goes; by the changes
+// alone the outcome is the same.
+func TestImageSetsChange(t *testing.T) {
+	r, s := newRepo(t), vocScheme(t)
+	for name, next := range map[string]data{
+		"another ending":       voc.with(data{"VOC/JPEGImages/b.jpg": "b"}),
+		"renamed":              voc.with(data{"VOC/JPEGImages/a.png": "a"}, "VOC/JPEGImages/a.jpg"),
+		"gone":                 voc.with(nil, "VOC/JPEGImages/a.jpg"),
+		"no longer gone":       voc.with(data{"VOC/JPEGImages/gone.png": "new"}),
+		"new content":          voc.with(data{"VOC/JPEGImages/a.jpg": "other"}),
+		"another list":         voc.with(data{"VOC/ImageSets/Main/train.txt": "d e.jpg\n"}),
+		"elsewhere":            voc.with(data{"gone.jpg": "", "x/a.jpg": ""}),
+		"a path from the root": voc.with(nil, "other/g.jpg"),
+	} {
+		before := r.from(s, voc)
+		whole, quick := r.next(s, before, voc, next), r.change(s, before, voc, next)
+		if diff := cmp.Diff(seen(whole), seen(quick)); diff != "" {
+			t.Error(name, diff)
+		}
+		if diff := cmp.Diff(seen(r.from(s, next)), seen(quick)); diff != "" {
+			t.Error(name, diff)
+		}
+	}
+}

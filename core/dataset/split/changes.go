@@ -62,13 +62,14 @@ func (a *assigner) changeFiles(ctx context.Context) (prolly.Map, error) {
 }
 
 // changes returns the changes of samples, and whether files came or went. It
-// fails with errWhole if what the scheme reads has changed.
+// fails with errWhole if what the scheme reads has changed, or what its lists
+// mean may have.
 func (a *assigner) changes() (list []changed, named bool, err error) {
 	for c, err := range a.in.Changes {
 		switch {
 		case err != nil:
 			return nil, false, err
-		case a.s.Reads(c.Path()), len(list) == maxChanges:
+		case a.s.Reads(c.Path()), len(list) == maxChanges, (c.Old == nil || c.New == nil) && a.s.renames(c.Path()):
 			return nil, false, errWhole
 		case a.s.isSample(c.Path()):
 			list = append(list, changed{Change: c})

@@ -134,7 +134,7 @@ func (s Scheme) mentions(ctx context.Context, files dataset.Files, rows Rows, ba
 	return func(yield func(mention, error) bool) {
 		for i, g := range s.Globs {
 			for _, list := range s.match.lists[i] {
-				if !lines(ctx, files, list, g.Split, bad, yield) {
+				if !s.lines(ctx, files, list, g.Split, bad, yield) {
 					return
 				}
 			}
@@ -155,7 +155,7 @@ func (s Scheme) mentions(ctx context.Context, files dataset.Files, rows Rows, ba
 const maxLine = 64 << 10
 
 // lines yields the lines of a list file, and reports whether to go on.
-func lines(ctx context.Context, files dataset.Files, list, split string, bad *unreads, yield func(mention, error) bool) bool {
+func (s Scheme) lines(ctx context.Context, files dataset.Files, list, split string, bad *unreads, yield func(mention, error) bool) bool {
 	f, err := files.Lookup(ctx, list)
 	if err == nil && f == nil {
 		bad.add(dataset.Unread{Path: list, Why: fmt.Sprintf("there is no such list file, which the split %s names", split)})
@@ -171,6 +171,7 @@ func lines(ctx context.Context, files dataset.Files, list, split string, bad *un
 	defer c.Close() //nolint:errcheck // only read
 	scan := bufio.NewScanner(io.NewSectionReader(c, 0, c.Size()))
 	scan.Buffer(nil, maxLine)
+	sets, inSets := imageSetsOf(list)
 	line := int64(0)
 	for scan.Scan() {
 		line++
@@ -178,7 +179,13 @@ func lines(ctx context.Context, files dataset.Files, list, split string, bad *un
 		if text == "" || text[0] == '#' {
 			continue
 		}
-		if !yield(mention{path: cleanPath(text), split: split, where: list, line: line}, nil) {
+		named := cleanPath(text)
+		if inSets {
+			if named, err = sets.find(ctx, s, files, text); err != nil {
+				return yield(mention{}, fmt.Errorf("list file %s, line %d: %w", list, line, err))
+			}
+		}
+		if !yield(mention{path: named, split: split, where: list, line: line}, nil) {
 			return false
 		}
 	}

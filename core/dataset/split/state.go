@@ -12,7 +12,7 @@ import (
 // The state is a derived record that only the version that wrote it reads:
 // when it is lost, damaged or of another version, everything is looked at. So
 // it has no format page; it is sealed, and the context is its version.
-const stateContext = "mlvc 2026-11-26 split state v1"
+const stateContext = "mlvc 2026-11-26 split state v2"
 
 // save returns the state beside a split.
 func (a *assigner) save(s objects.Split, sums []*Sum) []byte {
