@@ -145,7 +145,7 @@ func (e *examining) run(ctx context.Context) (*Consistency, error) {
 }
 
 // open reads the rules and opens what they are applied to. Facts are to be
-// closed.
+// closed; those that are open already are used.
 func (e *examining) open() (err error) {
 	if e.schemes, err = e.rules.schemes(); err != nil {
 		return err
@@ -155,7 +155,9 @@ func (e *examining) open() (err error) {
 	}
 	e.res = &Consistency{Report: &dataset.Report{}}
 	e.files = samples{e.Repo, e.tree}
-	e.facts = e.openFacts()
+	if e.facts == nil {
+		e.facts = e.openFacts()
+	}
 	return nil
 }
 
