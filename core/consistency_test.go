@@ -368,6 +368,32 @@ func TestCheckOfDamage(t *testing.T) {
 	}
 }
 
+// What cannot be read is warned of once, and not at all once it is waived.
+func TestUnreadIsToldOnce(t *testing.T) {
+	d := newDataIn(t, fastDir(t))
+	told := &warnings{}
+	d.env.Events = told
+	tree := files{core.RulesFile: folderRules, "train/t.csv": "id,x\n1,2\n", "test/b": "b"}
+	times := func(want int, opt core.CommitOptions) {
+		t.Helper()
+		d.set(tree)
+		told.list = nil
+		opt.Message, opt.AllowEmpty = "broken", true
+		d.commit(opt)
+		told.list = slices.DeleteFunc(told.list, func(w string) bool { return !strings.Contains(w, "train/t.csv") })
+		if len(told.list) != want {
+			t.Errorf("warned of %q, want %d", told.list, want)
+		}
+	}
+	times(0, core.CommitOptions{})
+	tree["train/t.csv"] += "3,4,5\n"
+	tree["test/t.csv"] = "id,x\n7,8\n"
+	times(1, core.CommitOptions{})
+	times(0, core.CommitOptions{Waive: []core.Waive{{Rule: dataset.RuleReadable, Reason: "known"}}})
+	tree[core.RulesFile] = folderRules + "[checks]\nreadable = \"off\"\n"
+	times(1, core.CommitOptions{})
+}
+
 // Of more findings than a report names, the others are counted.
 func TestCountsBeyondTheNamed(t *testing.T) {
 	const rows = dataset.MaxFindings + 10
