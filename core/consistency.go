@@ -263,10 +263,14 @@ func (e *examining) warnings(ctx context.Context) error {
 	return nil
 }
 
-// sampleOf tells the files that a scheme should put into a split: not what it
-// or another scheme is read from, unless it says which files are samples.
+// sampleOf tells the files that a scheme should put into a split: not what
+// describes the dataset, nor what it or another scheme is read from, unless it
+// says which files are samples.
 func (e *examining) sampleOf(s split.Scheme) func(path string) bool {
 	return func(path string) bool {
+		if dataset.IsAbout(path) {
+			return false
+		}
 		if !s.IsSample(path) || len(s.Of) > 0 {
 			return s.IsSample(path)
 		}
@@ -277,7 +281,7 @@ func (e *examining) sampleOf(s split.Scheme) func(path string) bool {
 // ruleOf is what decides about a file by its path: the rule of a scheme, and
 // those of all schemes, for sampleOf asks them too.
 func (e *examining) ruleOf(rule string, schemes []split.Scheme) string {
-	rules := []string{rule, "samples v2"}
+	rules := []string{rule, "samples v3"}
 	for _, s := range schemes {
 		rules = append(rules, s.Name, s.Rule())
 	}
@@ -333,10 +337,47 @@ func (e *examining) assign(ctx context.Context, s split.Scheme) (split.Assigned,
 		}
 	}
 	out, err := split.Assign(ctx, e.nodes, s, in)
-	if err == nil {
-		e.remember(out)
+	if err != nil {
+		return out, err
 	}
-	return out, err
+	told := e.leaveOut(s, &out)
+	e.remember(out, told)
+	return out, nil
+}
+
+// leaveOut takes out of what is in no split what sampleOf says is no sample. It
+// reports whether that is certain: beyond the findings that are told, such files
+// count as before.
+func (e *examining) leaveOut(s split.Scheme, a *split.Assigned) bool {
+	told, sample := int64(0), e.sampleOf(s)
+	all := a.Found[dataset.RuleCovered]
+	if s.OfRows() {
+		return true
+	}
+	a.Findings = slices.DeleteFunc(a.Findings, func(f dataset.Finding) bool {
+		if f.Rule != dataset.RuleCovered {
+			return false
+		}
+		told++
+		if sample(f.Samples[0].Path) {
+			return false
+		}
+		a.Found[dataset.RuleCovered]--
+		a.Samples--
+		return true
+	})
+	return told == all
+}
+
+// parsedSchemes are the schemes of a commit whose rules can be read.
+func parsedSchemes(splits []objects.Split) []split.Scheme {
+	var schemes []split.Scheme
+	for _, s := range splits {
+		if scheme, err := split.ParseRule(s.Scheme, s.Rule); err == nil {
+			schemes = append(schemes, scheme)
+		}
+	}
+	return schemes
 }
 
 // splitOf finds the split of a scheme; nil: there is none.
@@ -411,13 +452,7 @@ func (e *examining) before(ctx context.Context, s split.Scheme) (*check.Before, 
 
 func (e *examining) beforeOf(c objects.Commit, old objects.Split) check.Before {
 	files := samples{e.Repo, c.Tree}
-	var schemes []split.Scheme
-	for _, other := range c.Splits {
-		if was, err := split.ParseRule(other.Scheme, other.Rule); err == nil {
-			schemes = append(schemes, was)
-		}
-	}
-	b := check.Before{Rule: e.ruleOf(old.Rule, schemes), Tree: c.Tree, Table: treeMap(old.Table), Fingerprints: old.Fingerprints, Files: files}
+	b := check.Before{Rule: e.ruleOf(old.Rule, parsedSchemes(c.Splits)), Tree: c.Tree, Table: treeMap(old.Table), Fingerprints: old.Fingerprints, Files: files}
 	if was, err := split.ParseRule(old.Scheme, old.Rule); err == nil {
 		b.Rows = e.schemeRows(was, files)
 	}
