@@ -149,7 +149,7 @@ func (e *examining) run(ctx context.Context) (*Consistency, error) {
 }
 
 // open reads the rules and opens what they are applied to. Facts are to be
-// closed.
+// closed; those that are open already are used.
 func (e *examining) open() (err error) {
 	if e.schemes, err = e.rules.schemes(); err != nil {
 		return err
@@ -159,7 +159,9 @@ func (e *examining) open() (err error) {
 	}
 	e.res = &Consistency{Report: &dataset.Report{}}
 	e.files = samples{e.Repo, e.tree, e.linksOver(e.nodes)}
-	e.facts = e.openFacts()
+	if e.facts == nil {
+		e.facts = e.openFacts()
+	}
 	return nil
 }
 
@@ -303,10 +305,14 @@ func (e *examining) lostLinks(warn func(code, format string, args ...any)) {
 	warn("links", "%s is in no split: the symbolic link leads to no file of the dataset%s", lost[0], more)
 }
 
-// sampleOf tells the files that a scheme should put into a split: not what it
-// or another scheme is read from, unless it says which files are samples.
+// sampleOf tells the files that a scheme should put into a split: not what
+// describes the dataset, nor what it or another scheme is read from, unless it
+// says which files are samples.
 func (e *examining) sampleOf(s split.Scheme) func(path string) bool {
 	return func(path string) bool {
+		if dataset.IsAbout(path) {
+			return false
+		}
 		if !s.IsSample(path) || len(s.Of) > 0 {
 			return s.IsSample(path)
 		}
@@ -317,7 +323,7 @@ func (e *examining) sampleOf(s split.Scheme) func(path string) bool {
 // ruleOf is what decides about a file by its path: the rule of a scheme, and
 // those of all schemes, for sampleOf asks them too.
 func (e *examining) ruleOf(rule string, schemes []split.Scheme) string {
-	rules := []string{rule, "samples v2"}
+	rules := []string{rule, "samples v3"}
 	for _, s := range schemes {
 		rules = append(rules, s.Name, s.Rule())
 	}
@@ -375,10 +381,47 @@ func (e *examining) assign(ctx context.Context, s split.Scheme) (out split.Assig
 		}
 	}
 	out, err = split.Assign(ctx, e.nodes, s, in)
-	if err == nil {
-		e.remember(out)
+	if err != nil {
+		return out, err
 	}
-	return out, err
+	told := e.leaveOut(s, &out)
+	e.remember(out, told)
+	return out, nil
+}
+
+// leaveOut takes out of what is in no split what sampleOf says is no sample. It
+// reports whether that is certain: beyond the findings that are told, such files
+// count as before.
+func (e *examining) leaveOut(s split.Scheme, a *split.Assigned) bool {
+	told, sample := int64(0), e.sampleOf(s)
+	all := a.Found[dataset.RuleCovered]
+	if s.OfRows() {
+		return true
+	}
+	a.Findings = slices.DeleteFunc(a.Findings, func(f dataset.Finding) bool {
+		if f.Rule != dataset.RuleCovered {
+			return false
+		}
+		told++
+		if sample(f.Samples[0].Path) {
+			return false
+		}
+		a.Found[dataset.RuleCovered]--
+		a.Samples--
+		return true
+	})
+	return told == all
+}
+
+// parsedSchemes are the schemes of a commit whose rules can be read.
+func parsedSchemes(splits []objects.Split) []split.Scheme {
+	var schemes []split.Scheme
+	for _, s := range splits {
+		if scheme, err := split.ParseRule(s.Scheme, s.Rule); err == nil {
+			schemes = append(schemes, scheme)
+		}
+	}
+	return schemes
 }
 
 // splitOf finds the split of a scheme; nil: there is none.
@@ -454,13 +497,7 @@ func (e *examining) before(ctx context.Context, s split.Scheme) (*check.Before, 
 func (e *examining) beforeOf(ctx context.Context, c objects.Commit, old objects.Split) (check.Before, error) {
 	files := e.files.of(c.Tree)
 	seen, err := files.seen(ctx)
-	var schemes []split.Scheme
-	for _, other := range c.Splits {
-		if was, err := split.ParseRule(other.Scheme, other.Rule); err == nil {
-			schemes = append(schemes, was)
-		}
-	}
-	b := check.Before{Rule: e.ruleOf(old.Rule, schemes), Tree: seen.Root(), Table: treeMap(old.Table), Fingerprints: old.Fingerprints, Files: files}
+	b := check.Before{Rule: e.ruleOf(old.Rule, parsedSchemes(c.Splits)), Tree: seen.Root(), Table: treeMap(old.Table), Fingerprints: old.Fingerprints, Files: files}
 	if was, err := split.ParseRule(old.Scheme, old.Rule); err == nil {
 		b.Rows = e.schemeRows(was, files)
 	}

@@ -19,7 +19,11 @@ func (e *examining) recall(s objects.Split, tree objects.ID) (state []byte, ok b
 	return e.facts.Get(factSplit, splitKey(s, tree))
 }
 
-func (e *examining) remember(a split.Assigned) {
+// remember keeps the state, and what was counted if that is certain.
+func (e *examining) remember(a split.Assigned, certain bool) {
 	e.facts.Put(factSplit, splitKey(a.Split, e.tree), a.State)
+	if !certain {
+		return
+	}
 	e.rememberCounts(a.Split, splitCounts{Counts: a.Counts, Samples: a.Samples, Uncovered: a.Found[dataset.RuleCovered]})
 }

@@ -368,6 +368,71 @@ func TestCheckOfDamage(t *testing.T) {
 	}
 }
 
+// What cannot be read is warned of once, and not at all once it is waived.
+func TestUnreadIsToldOnce(t *testing.T) {
+	d := newDataIn(t, fastDir(t))
+	told := &warnings{}
+	d.env.Events = told
+	tree := files{core.RulesFile: folderRules, "train/t.csv": "id,x\n1,2\n", "test/b": "b"}
+	times := func(want int, opt core.CommitOptions) {
+		t.Helper()
+		d.set(tree)
+		told.list = nil
+		opt.Message, opt.AllowEmpty = "broken", true
+		d.commit(opt)
+		told.list = slices.DeleteFunc(told.list, func(w string) bool { return !strings.Contains(w, "train/t.csv") })
+		if len(told.list) != want {
+			t.Errorf("warned of %q, want %d", told.list, want)
+		}
+	}
+	times(0, core.CommitOptions{})
+	tree["train/t.csv"] += "3,4,5\n"
+	tree["test/t.csv"] = "id,x\n7,8\n"
+	times(1, core.CommitOptions{})
+	times(0, core.CommitOptions{Waive: []core.Waive{{Rule: dataset.RuleReadable, Reason: "known"}}})
+	tree[core.RulesFile] = folderRules + "[checks]\nreadable = \"off\"\n"
+	times(1, core.CommitOptions{})
+}
+
+// What no split need have is counted by none who tell what is in no split.
+func TestUncoveredAreSamples(t *testing.T) {
+	rules := folderRules + "[splits.rows]\ntable = \"t.csv\"\ncolumn = \"split\"\n"
+	tree := files{
+		core.RulesFile: rules, "train/a": "a", "test/b": "b", "README.md": "read", "license": "free", "t.csv": "id,split\n1,train\n2,\n", "other/README.md": "x",
+	}
+	d := newDataIn(t, fastDir(t))
+	d.set(tree)
+	assigned, err := within(d, func(r *core.Repo) (core.AssignResult, error) {
+		return r.AssignSplits(t.Context(), core.AssignOptions{})
+	})
+	d.must(err)
+	res := d.commit(core.CommitOptions{Message: "x"})
+	for _, forget := range []bool{false, true} {
+		if forget {
+			d.forgetFacts()
+		}
+		shown, err := within(d, func(r *core.Repo) (core.SplitsResult, error) { return r.Splits(t.Context(), core.SplitsOptions{}) })
+		d.must(err)
+		for i, want := range []int64{1, 1} {
+			one, then, committed := shown.Schemes[i], assigned.Schemes[i], res.Schemes[i]
+			if one.Uncovered != want || then.Uncovered != want || one.Samples != then.Samples || one.Samples != committed.Samples {
+				t.Errorf("%s: shown %+v, assigned %+v, committed %+v", one.Scheme, one, then, committed)
+			}
+		}
+	}
+	var found []string
+	for _, f := range res.Report.Findings {
+		found = append(found, f.Message)
+	}
+	if want := []string{"other/README.md is in no split", "t.csv row 2: in no split: its row names no split"}; len(found) != len(want) || found[0] != want[0] {
+		t.Errorf("%q, want %q", found, want)
+	}
+	tree[core.RulesFile] = strings.Replace(rules, "test/**", "*.md", 1)
+	if got := d.record(tree).Schemes[0].Splits[0]; got.Name != "test" || got.Files != 1 {
+		t.Errorf("a readme that a glob names: %+v", got)
+	}
+}
+
 // Of more findings than a report names, the others are counted.
 func TestCountsBeyondTheNamed(t *testing.T) {
 	const rows = dataset.MaxFindings + 10

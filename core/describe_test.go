@@ -21,7 +21,7 @@ import (
 func (d *data) described() export.Dataset {
 	d.t.Helper()
 	d.commit(core.CommitOptions{Message: "described"})
-	e, err := within(d, func(r *core.Repo) (export.Dataset, error) { return r.Describe(d.t.Context(), "") })
+	e, err := within(d, func(r *core.Repo) (export.Dataset, error) { return r.Describe(d.t.Context(), core.DescribeOptions{}) })
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/mlvc/mlvc/core/dataset"
 	"github.com/mlvc/mlvc/core/dataset/export"
-	"github.com/mlvc/mlvc/core/dataset/facts"
 	"github.com/mlvc/mlvc/core/dataset/label"
 	"github.com/mlvc/mlvc/core/dataset/split"
 	"github.com/mlvc/mlvc/core/dataset/table"
@@ -26,10 +25,18 @@ import (
 // maxSplitListed is how many files of a split are listed one by one.
 const maxSplitListed = 10_000
 
-// Describe gathers what is said of the data of a commit (empty: HEAD) to
-// others. Tables are read once, whole.
-func (r *Repo) Describe(ctx context.Context, rev string) (export.Dataset, error) {
-	t, err := r.Resolve(ctx, orHead(rev))
+// DescribeOptions say what is described, and how far.
+type DescribeOptions struct {
+	Rev string // empty: HEAD
+	// Checks: what became of the rules is told too, so that the data are held
+	// to them once more.
+	Checks bool
+}
+
+// Describe gathers what is said of the data of a commit to others. Tables are
+// read once, whole.
+func (r *Repo) Describe(ctx context.Context, opt DescribeOptions) (export.Dataset, error) {
+	t, err := r.Resolve(ctx, orHead(opt.Rev))
 	if err != nil {
 		return export.Dataset{}, err
 	}
@@ -38,15 +45,18 @@ func (r *Repo) Describe(ctx context.Context, rev string) (export.Dataset, error)
 		return export.Dataset{}, err
 	}
 	d := export.Dataset{Version: t.ID.Short(), Commit: t.ID.String(), Date: c.Time}
-	rules, err := r.rulesOf(ctx, c.Tree)
-	if d.About = rules.Dataset; err != nil {
+	looking, err := r.examineCommit(ctx, c)
+	if d.About = looking.rules.Dataset; err != nil {
 		return d, err
 	}
-	e := &exporting{Repo: r, files: r.samplesOf(c.Tree), facts: r.openFacts()}
-	defer e.facts.Close() //nolint:errcheck // facts may be lost
-	for _, describe := range []func(context.Context, objects.ID, objects.Commit, *export.Dataset) error{
-		e.describeFiles, e.describeSplits, e.describeChecks, r.exportNames, r.exportHistory,
-	} {
+	looking.files, looking.facts, looking.waivers = r.samplesOf(c.Tree), r.openFacts(), c.Waivers
+	defer looking.facts.Close() //nolint:errcheck // facts may be lost
+	e := &exporting{looking}
+	steps := []func(context.Context, objects.ID, objects.Commit, *export.Dataset) error{e.describeFiles, e.describeSplits}
+	if opt.Checks {
+		steps = append(steps, e.describeChecks)
+	}
+	for _, describe := range append(steps, r.exportNames, r.exportHistory) {
 		if err := describe(ctx, t.ID, c, &d); err != nil {
 			return d, err
 		}
@@ -54,12 +64,9 @@ func (r *Repo) Describe(ctx context.Context, rev string) (export.Dataset, error)
 	return d, nil
 }
 
-// exporting is one description being made.
-type exporting struct {
-	*Repo
-	files samples
-	facts *facts.Cache
-}
+// exporting is one description being made: of a commit that is held to its own
+// rules.
+type exporting struct{ *examining }
 
 // The kinds of facts that descriptions keep.
 const (
@@ -257,13 +264,8 @@ func distinct(names []string) []string {
 // describeSplits counts what is in each split, and finds what tells it: a
 // folder, a column, or a list.
 func (e *exporting) describeSplits(ctx context.Context, _ objects.ID, c objects.Commit, d *export.Dataset) error {
-	looking, err := e.examineCommit(ctx, c)
-	if err != nil {
-		return err
-	}
-	looking.files, looking.facts = e.files, e.facts
 	for _, scheme := range c.Splits {
-		counts, err := looking.countsOf(ctx, c, scheme)
+		counts, err := e.countsOf(ctx, c, scheme)
 		if err != nil {
 			return err
 		}
@@ -279,12 +281,12 @@ func (e *exporting) describeSplits(ctx context.Context, _ objects.ID, c objects.
 			return err
 		}
 	}
-	return looking.describeLabels(ctx, d)
+	return e.describeLabels(ctx, d)
 }
 
 // describeLabels takes the classes from groups whose folders name none: where
 // labels lie beside the images, or the folders are those of splits.
-func (e *examining) describeLabels(ctx context.Context, d *export.Dataset) (err error) {
+func (e *exporting) describeLabels(ctx context.Context, d *export.Dataset) (err error) {
 	if e.config, err = e.rules.checks(); err != nil {
 		return nil // the rules are told by who checks
 	}
@@ -417,12 +419,12 @@ func (e *exporting) splitColumn(scheme objects.Split, path string, d *export.Dat
 }
 
 // describeChecks says which rules the commit was held to, and what became of
-// them. A commit whose rules cannot be read is described without.
-func (e *exporting) describeChecks(ctx context.Context, id objects.ID, _ objects.Commit, d *export.Dataset) error {
-	res, err := e.Check(ctx, id.String())
-	if _, none := errors.AsType[*NoRulesError](err); none {
+// them.
+func (e *exporting) describeChecks(ctx context.Context, _ objects.ID, _ objects.Commit, d *export.Dataset) error {
+	if e.rules.Splits == nil && e.rules.Checks == nil {
 		return nil
 	}
+	res, err := e.run(ctx)
 	if err != nil {
 		return err
 	}
@@ -432,7 +434,7 @@ func (e *exporting) describeChecks(ctx context.Context, id objects.ID, _ objects
 			Findings: c.Findings, Waived: c.Waived, Skipped: c.Skipped,
 		})
 	}
-	for _, w := range res.Waivers {
+	for _, w := range waiverInfos(res.waivers) {
 		d.Waivers = append(d.Waivers, export.Waiver{Rule: string(w.Rule), Reason: w.Reason, Findings: len(w.Findings)})
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mlvc/mlvc/core/dataset"
 	"github.com/mlvc/mlvc/core/dataset/split"
@@ -175,10 +176,10 @@ func (r *Repo) warnOf(report *dataset.Report) {
 			if c.Scheme != "" && c.Scheme != split.Default {
 				scheme = " of scheme " + c.Scheme
 			}
-			r.env.Events.Warn(Warning{Code: "check_" + string(c.Rule), Message: fmt.Sprintf("%s%s: %s", c.Rule, scheme, firstOf(report, c))})
+			r.env.Events.Warn(Warning{Code: "check_" + string(c.Rule), Message: fmt.Sprintf("%s%s: %s%s", c.Rule, scheme, unreadText[c.Rule], firstOf(report, c))})
 		}
 	}
-	if n := len(report.Unread); n > 0 {
+	if n := len(report.Unread); n > 0 && !told(report, dataset.RuleReadable) {
 		u := report.Unread[0]
 		text := u.Path + ": " + u.Why
 		if u.Place != "" {
@@ -187,8 +188,17 @@ func (r *Repo) warnOf(report *dataset.Report) {
 		if n > 1 {
 			text += fmt.Sprintf(" (and %d more)", n-1)
 		}
-		r.env.Events.Warn(Warning{Code: "check_unread", Message: "not checked, for it cannot be read: " + text})
+		r.env.Events.Warn(Warning{Code: "check_unread", Message: unreadText[dataset.RuleReadable] + text})
 	}
+}
+
+// unreadText introduces what cannot be read: its findings name it alone.
+var unreadText = map[dataset.Rule]string{dataset.RuleReadable: "not checked, for it cannot be read: "}
+
+// told reports whether a rule was looked at and found something: it is told of,
+// or a waiver lets it stand.
+func told(report *dataset.Report, rule dataset.Rule) bool {
+	return slices.ContainsFunc(report.Rules, func(c dataset.Checked) bool { return c.Rule == rule && c.Findings > 0 })
 }
 
 // firstOf is the first finding of a rule that no waiver covers, and how many

@@ -199,10 +199,15 @@ func (p *splitting) count(ctx context.Context, s objects.Split, parsed split.Sch
 	for _, name := range parsed.Names() {
 		counts.Counts[name] = split.Count{}
 	}
+	p.schemes = parsedSchemes(p.Splits)
+	sample := p.sampleOf(parsed)
 	last := make(map[string]string) // the table that a split had a row of
 	for g, err := range split.Groups(ctx, p.store, parsed, s.Table, p.input()) {
 		if err != nil {
 			return counts, err
+		}
+		if g.Split == "" && g.Row == 0 && !sample(g.Path) {
+			continue
 		}
 		if counts.Samples++; g.Split == "" {
 			counts.Uncovered++

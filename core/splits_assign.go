@@ -147,11 +147,11 @@ func (c *committing) assignSchemes(ctx context.Context, commit *objects.Commit, 
 	if err := e.inherit(ctx, c.session); err != nil {
 		return err
 	}
-	schemes, err := rules.schemes()
-	if err != nil {
+	var err error
+	if e.schemes, err = rules.schemes(); err != nil {
 		return err
 	}
-	for _, s := range schemes {
+	for _, s := range e.schemes {
 		if only != "" && s.Name != only {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mlvc/mlvc/core/dataset"
 	"github.com/mlvc/mlvc/core/dataset/split"
 )
 
@@ -14,8 +15,8 @@ import (
 //
 // The sample is written [SCHEME:]PATH[:ROW]; clean makes of a path as it is
 // written one relative to the root. What is the name of a file is read as that
-// alone. It fails with a *NotInTreeError, or a *NoSplitError where there are no
-// splits at all.
+// alone. It fails with a *NotInTreeError, a *NoRowError, or a *NoSplitError where
+// there are no splits at all.
 func (r *Repo) ExplainSplit(ctx context.Context, rev, sample string, clean func(string) (string, error)) ([]split.Explanation, error) {
 	at, err := r.splitsOf(ctx, rev)
 	if err != nil {
@@ -27,6 +28,11 @@ func (r *Repo) ExplainSplit(ctx context.Context, rev, sample string, clean func(
 	s, err := at.sample(ctx, sample, clean)
 	if err != nil {
 		return nil, err
+	}
+	if s.row > 0 {
+		if _, err := rowAt(ctx, at.files, *s.file, s.row, nil); err != nil {
+			return nil, err
+		}
 	}
 	var all []split.Explanation
 	for _, one := range at.Splits {
@@ -54,6 +60,7 @@ type samplePlace struct {
 	scheme string // empty: of all
 	path   string
 	row    int64 // 0: the file
+	file   *dataset.File
 }
 
 // sample reads [SCHEME:]PATH[:ROW]: of all readings the first whose path is
@@ -70,7 +77,7 @@ func (p *splitting) sample(ctx context.Context, text string, clean func(string) 
 		if err != nil {
 			return samplePlace{}, err
 		}
-		if s.path = path; f != nil {
+		if s.path, s.file = path, f; f != nil {
 			return s, nil
 		}
 		failed = firstError(failed, &NotInTreeError{Rev: p.id.Short(), Path: path})
@@ -90,7 +97,7 @@ func sampleReadings(text string, schemes []string) []samplePlace {
 			continue
 		}
 		if row, err := strconv.ParseInt(s.path[at+1:], 10, 64); err == nil && row > 0 {
-			list = append(list, samplePlace{s.scheme, s.path[:at], row})
+			list = append(list, samplePlace{scheme: s.scheme, path: s.path[:at], row: row})
 		}
 	}
 	return list

@@ -121,6 +121,7 @@ func TestExplain(t *testing.T) {
 		{&core.NoSplitRulesError{}, "no_rules", ExitNotFound},
 		{&core.NoSplitError{Where: "HEAD", Scheme: "x", Have: []core.SplitName{{Scheme: "y", Split: "train"}}}, "no_split", ExitNotFound},
 		{&core.NoSplitError{Where: "HEAD"}, "no_split", ExitNotFound},
+		{&core.NoRowError{Path: "t.csv", Row: 9, Rows: 2}, "no_row", ExitError},
 		{&core.CannotEditError{Why: "x", Text: "[splits]"}, "cannot_edit", ExitRefused},
 		{&core.RulesError{Where: "mlvc.toml:1:2", What: "x"}, "bad_rules", ExitUsage},
 		{&revision.UnknownError{Text: "x"}, "unknown_revision", ExitNotFound},

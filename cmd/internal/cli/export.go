@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/mlvc/mlvc/core"
@@ -28,21 +30,23 @@ mlvc export openlineage`,
 		args: unknownCommand, exits: []int{ExitDamaged, ExitNotFound}, prints: []shape{{"", exported{}}},
 	}, func(cmd *cobra.Command, _ []string) error { return cmd.Help() })
 	cmd.AddCommand(
-		a.exportFormat("croissant", "MLCommons Croissant 1.1, in JSON-LD", export.Croissant),
-		a.exportFormat("openlineage", "Events of OpenLineage, one a line: the dataset, and the runs that made models of it", export.OpenLineage),
-		a.exportFormat("card", "A dataset card, in Markdown", func(d export.Dataset) ([]byte, error) { return export.Card(d), nil }),
+		a.exportFormat("croissant", "MLCommons Croissant 1.1, in JSON-LD", false, export.Croissant),
+		a.exportFormat("openlineage", "Events of OpenLineage, one a line: the dataset, and the runs that made models of it", false, export.OpenLineage),
+		a.exportFormat("card", "A dataset card, in Markdown", true, func(d export.Dataset) ([]byte, error) { return export.Card(d), nil }),
 	)
 	return cmd
 }
 
-func (a *app) exportFormat(format, short string, encode func(export.Dataset) ([]byte, error)) *cobra.Command {
+// exportFormat is the command of one format; checks: it tells what became of the
+// rules.
+func (a *app) exportFormat(format, short string, checks bool, encode func(export.Dataset) ([]byte, error)) *cobra.Command {
 	var file string
 	cmd := a.command(spec{
 		use: format + " [REV]", short: short, example: "\nmlvc export " + format + " v1",
 		args: words(0, 1, "a revision"), exits: []int{ExitDamaged, ExitNotFound}, prints: []shape{{"", exported{}}},
 	}, func(cmd *cobra.Command, args []string) error {
 		return a.read(cmd.Context(), func(r *core.Repo) error {
-			d, err := r.Describe(cmd.Context(), second(append([]string{""}, args...)))
+			d, err := r.Describe(cmd.Context(), core.DescribeOptions{Rev: strings.Join(args, ""), Checks: checks})
 			if err != nil {
 				return err
 			}

@@ -92,6 +92,9 @@ const unsealWay = "--unseal REASON reads it"
 
 // explainSeal is for splits that are not there, or sealed.
 func explainSeal(err error) (failure, bool) {
+	if _, ok := errors.AsType[*core.NoRowError](err); ok {
+		return failure{Code: "no_row", Hint: "rows count from 1, a header not counted", Exit: ExitError}, true
+	}
 	if e, ok := errors.AsType[*core.NoSplitError](err); ok {
 		return failure{Code: "no_split", Hint: splitsHint(e), Exit: ExitNotFound}, true
 	}

@@ -97,7 +97,9 @@ A rule is "error" (what it finds refuses the commit), "warn" or "off":
   readable  warn     a table, list or image that cannot be read, with the place
 
 Files mlvc.toml and .mlvcignore and symbolic links are never samples; labels,
-annotations and empty files are none for content and near.
+annotations and empty files are none for content and near. "covered" passes over labels,
+over the tables and lists that schemes are read from, and over README*, LICENSE*, LICENCE*,
+CITATION.cff and croissant.json in the root.
 
 What was found and may stand is waived, with a reason that the commit keeps:
 

@@ -73,10 +73,17 @@ func (d Dataset) checks(line func(format string, args ...any)) {
 	}
 }
 
-// outcome is what became of a rule.
+// readable is the rule that counts what could not be read: none is good.
+const readable = "readable"
+
+// outcome is what became of a rule. One that looked at nothing proves nothing.
 func (c Check) outcome() string {
 	open := c.Findings - c.Waived
 	switch {
+	case c.Level == "off":
+		return "not checked: off"
+	case c.Findings == 0 && c.Samples == 0 && c.Skipped == "" && c.Rule != readable:
+		return "nothing to check"
 	case c.Skipped != "":
 		return "not checked: " + c.Skipped
 	case c.Findings == 0:

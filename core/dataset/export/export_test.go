@@ -32,6 +32,9 @@ var described = export.Dataset{
 	Checks: []export.Check{
 		{Rule: "content", Scheme: "default", Level: "error", Samples: 4},
 		{Rule: "rows", Level: "warn", Samples: 9, Findings: 3, Waived: 1},
+		{Rule: "near", Scheme: "default", Level: "warn"},
+		{Rule: "drift", Scheme: "default", Level: "off"},
+		{Rule: "readable", Level: "warn"},
 	},
 	Waivers: []export.Waiver{{Rule: "rows", Reason: "natural", Findings: 1}},
 	Models:  []export.Model{{ID: "run|1", Splits: "all"}},
@@ -264,7 +267,10 @@ func TestSeeJSON(t *testing.T) {
 
 func TestCard(t *testing.T) {
 	card := string(export.Card(described))
-	for _, want := range []string{"pretty_name: \"weather\"", "- n<1K", "| `a b.csv` (1 columns) | 1 | 9 |", `| run\|1 | all |  |`, "| default | train | 2 |  |", "| content | default | 4 | passed |", "| rows |  | 9 | 2 warnings |", "- Waived: 1 of rows, for: natural"} {
+	for _, want := range []string{
+		"pretty_name: \"weather\"", "- n<1K", "| `a b.csv` (1 columns) | 1 | 9 |", `| run\|1 | all |  |`, "| default | train | 2 |  |", "| content | default | 4 | passed |", "| rows |  | 9 | 2 warnings |",
+		"| near | default | 0 | nothing to check |", "| drift | default | 0 | not checked: off |", "| readable |  | 0 | passed |", "- Waived: 1 of rows, for: natural",
+	} {
 		if !strings.Contains(card, want) {
 			t.Errorf("no %q in\n%s", want, card)
 		}

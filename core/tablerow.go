@@ -1,0 +1,50 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mlvc/mlvc/core/dataset"
+	"github.com/mlvc/mlvc/core/dataset/table"
+)
+
+// NoRowError is for a row beyond the last one of a table.
+type NoRowError struct {
+	Path      string
+	Row, Rows int64 // the one asked for, and how many there are
+}
+
+func (e *NoRowError) Error() string {
+	return fmt.Sprintf("there is no row %d in %q: it has %s", e.Row, e.Path, count(int(e.Rows), "row"))
+}
+
+// rowAt reads one row of a table, with a hash in which some columns do not
+// count. It fails with a *NoRowError, or with the *table.PlaceError of what
+// cannot be read.
+func rowAt(ctx context.Context, files dataset.Files, f dataset.File, number int64, ignore []string) (table.Row, error) {
+	t, done, err := openTable(ctx, files, f)
+	if errors.Is(err, table.ErrNoTable) {
+		return table.Row{}, &UsageError{What: fmt.Sprintf("%q is no table, so it has no row %d", f.Path, number), Hint: "leave out the colon and the number"}
+	}
+	if err != nil {
+		return table.Row{}, err
+	}
+	defer done() //nolint:errcheck // it was only read
+	var last int64
+	var broken error // a place that is no certain row
+	for row, err := range t.Without(ignore...).Rows(ctx) {
+		_, place := table.IsPlace(err)
+		switch {
+		case err != nil && !place, row.Number == number:
+			return row, err
+		case place && row.Number == 0:
+			broken = err
+		}
+		last = max(last, row.Number)
+	}
+	if broken != nil {
+		return table.Row{}, broken
+	}
+	return table.Row{}, &NoRowError{Path: f.Path, Row: number, Rows: last}
+}
