@@ -19,7 +19,7 @@ BENCH_FLAGS    ?=
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build test check fmt-check vet lint imports test-race stories sweep fuzz fuzz-some cross cross-vet fmt bench bench-quick demo cover clean
+.PHONY: help build test check fmt-check vet lint imports test-race stories sweep fuzz fuzz-some cross cross-check fmt bench bench-quick demo cover clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ build: ## build mlvc and mlvc-bench into bin/
 test: ## run every test
 	$(GO) test ./...
 
-check: fmt-check vet lint imports test-race stories sweep fuzz-some cross-vet ## all that CI runs
+check: fmt-check vet lint imports test-race stories sweep fuzz-some cross-check ## all that CI runs
 
 fmt: ## format the code
 	$(TOOL) gofumpt -w $(DIRS)
@@ -67,9 +67,8 @@ fuzz: ## fuzz each decoder for a short while (FUZZTIME=1s)
 fuzz-some: ## fuzz one decoder in twelve, others with each commit
 	@GO='$(GO)' FUZZ_ONE_IN=12 .ci/fuzz $(FUZZTIME)
 
-cross-vet: ## vet for the other systems, which compiles all that builds for them
-	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) vet ./...
-	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 $(GO) vet ./...
+cross-check: ## does all, tests too, type-check for the other systems?
+	$(GO) run -modfile=.ci/tools/go.mod ./.ci/crosscheck darwin/arm64 windows/amd64
 
 cross: ## build for every platform
 	@set -e; for t in $(TARGETS); do \
