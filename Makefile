@@ -64,7 +64,7 @@ fuzz: ## fuzz each decoder for a short while (FUZZTIME=1s)
 	@GO='$(GO)' .ci/fuzz $(FUZZTIME)
 
 # Their known inputs are tests that always run.
-fuzz-some: ## fuzz one decoder in twelve, others with each commit
+fuzz-some: ## fuzz the decoders of one package in twelve, others with each commit
 	@GO='$(GO)' FUZZ_ONE_IN=12 .ci/fuzz $(FUZZTIME)
 
 cross-vet: ## vet for the other systems, which compiles all that builds for them
