@@ -10,9 +10,15 @@ TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wind
 FUZZTIME       ?= 1s
 # Tests that try very many cases, one after the other.
 SWEEPS         := Sweep|Faults|Interrupted|Dies|Killed|Model|Histories|Sparse|DamageIsNoticed|DatabaseDamage|RoundTrip|LargeMaps|Planted|AsWhole|AreOK|AreChecked
+# Tests of what comes out of many steps: others of their packages take the same
+# paths, whose workers run at once, in a tenth of the time.
+STEPS          := Merge$$|MergeWaives|MergeKeeps|MergedTreesAre|Import$$|ImportUnsafe|ImportMissing|ImportNotes|Hostile|Foretells|PlanInParts|PlanLarge|RestoreReads|Rotate|BackupCopied|ReplacedPacks|ChangesNothing|KindOfEdited|Doctor|RecoverList|AgreesWithGit|LongAndMany|MakesTheTarget|ManyBlocks|IndexFile|WriteLaws|OtherEnds|CopyTidy|DeltasOfABranch|LookUpIs|MapUpdate|PairsOfTexts|PairsOfOneImage|Similarity$$|TestSizes|TestFlat|StableUnder|PureSchemes|RenamesWithin|Rendezvous|StateMayBe|TestBorders|TestZipped|ManyTiny
+# These have fewer rounds under the race detector, and all of them without it.
+ROUNDS         := Beside
 # Nothing runs at once in these, so that there is no race to find.
-PLAIN          := ./objects/chunk ./objects/prolly ./remote/backup/parity
-PACKAGES        = $$($(GO) list ./... | grep -v -e /cmd/mlvc$$ -e /objects/chunk$$ -e /objects/prolly$$ -e /backup/parity$$)
+PLAIN          := ./objects/chunk ./objects/prolly ./remote/backup/parity ./core/backupplan ./core/dataset/export ./core/dataset/report ./core/gitpair ./core/history ./core/internal/yaml ./core/revision ./cmd/internal/cli ./cmd/mlvc-bench
+# All others; the program has stories, and deptest is run by "make imports".
+PACKAGES        = $$($(GO) list ./... | grep -v -e /cmd/mlvc$$ -e /deptest$$ $(PLAIN:.%=-e /mlvc%$$))
 BENCH_DIR      ?= /var/tmp
 BENCH_FLAGS    ?=
 
@@ -48,23 +54,24 @@ lint: ## staticcheck
 imports: ## does every package import only what its row allows?
 	$(GO) test ./cmd/internal/deptest
 
-# The sweeps are for "make sweep", which runs them without it.
-test-race: ## run the tests under the race detector, but for the sweeps and the stories of the program
-	CGO_ENABLED=1 $(TOOL) gotestsum --format standard-quiet -- -race -timeout 20m -skip '$(SWEEPS)' $(PACKAGES)
+# The sweeps and steps are for "make sweep", which runs them without it. "make vet"
+# looks at every test, so that these need not.
+test-race: ## run the tests under the race detector, but for sweeps, steps and the stories of the program
+	CGO_ENABLED=1 $(TOOL) gotestsum --format standard-quiet -- -race -vet=off -timeout 20m -skip '$(SWEEPS)|$(STEPS)' $(PACKAGES)
 
 # They start the program thousands of times, which the detector makes slow;
 # what it would see there it sees in the packages.
 stories: ## run the stories and the kills of the real program, and the packages in which nothing runs at once
-	$(GO) test -timeout 20m ./cmd/mlvc $(PLAIN)
+	$(GO) test -vet=off -timeout 20m ./cmd/mlvc $(PLAIN)
 
 sweep: ## the sweeps of faults and other tests of many cases, one in many or all (MLVC_SWEEP=1)
-	$(GO) test -count=1 -timeout 20m -run '$(SWEEPS)' $(PACKAGES)
+	$(GO) test -vet=off -count=1 -timeout 20m -run '$(SWEEPS)|$(STEPS)|$(ROUNDS)' $(PACKAGES)
 
 fuzz: ## fuzz each decoder for a short while (FUZZTIME=1s)
 	@GO='$(GO)' .ci/fuzz $(FUZZTIME)
 
 # Their known inputs are tests that always run.
-fuzz-some: ## fuzz one decoder in twelve, others with each commit
+fuzz-some: ## fuzz the decoders of one package in twelve, others with each commit
 	@GO='$(GO)' FUZZ_ONE_IN=12 .ci/fuzz $(FUZZTIME)
 
 cross-check: ## does all, tests too, type-check for the other systems?
