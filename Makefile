@@ -12,7 +12,7 @@ FUZZTIME       ?= 1s
 SWEEPS         := Sweep|Faults|Interrupted|Dies|Killed|Model|Histories|Sparse|DamageIsNoticed|DatabaseDamage|RoundTrip|LargeMaps|Planted|AsWhole|AreOK|AreChecked
 # Tests of what comes out of many steps: others of their packages take the same
 # paths, whose workers run at once, in a tenth of the time.
-STEPS          := Merge$$|MergeWaives|MergeKeeps|MergedTreesAre|Import$$|ImportUnsafe|ImportMissing|ImportNotes|Hostile|Foretells|PlanInParts|PlanLarge|RestoreReads|Rotate|BackupCopied|ReplacedPacks|ChangesNothing|KindOfEdited|Doctor|RecoverList|AgreesWithGit|LongAndMany|MakesTheTarget|ManyBlocks|IndexFile|WriteLaws|OtherEnds|CopyTidy|DeltasOfABranch|LookUpIs|MapUpdate|PairsOfTexts|PairsOfOneImage|Similarity$$|TestSizes|TestFlat|StableUnder|PureSchemes|RenamesWithin|Rendezvous|StateMayBe|TestBorders|TestZipped|ManyTiny
+STEPS          := Merge$$|MergeWaives|MergeKeeps|MergedTreesAre|Import$$|ImportUnsafe|ImportMissing|ImportNotes|Hostile|Foretells|PlanInParts|PlanLarge|Rotate|BackupCopied|ReplacedPacks|ChangesNothing|KindOfEdited|Doctor|RecoverList|AgreesWithGit|LongAndMany|MakesTheTarget|ManyBlocks|IndexFile|WriteLaws|OtherEnds|CopyTidy|DeltasOfABranch|LookUpIs|MapUpdate|PairsOfTexts|PairsOfOneImage|Similarity$$|TestSizes|TestFlat|StableUnder|PureSchemes|RenamesWithin|Rendezvous|StateMayBe|TestBorders|TestZipped|ManyTiny
 # These have fewer rounds under the race detector, and all of them without it.
 ROUNDS         := Beside
 # Nothing runs at once in these, so that there is no race to find.
