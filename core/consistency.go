@@ -64,7 +64,7 @@ type SplitResult struct {
 func (r Rules) schemes() ([]split.Scheme, error) {
 	schemes, err := split.Parse(r.Splits)
 	if key, ok := errors.AsType[*split.KeyError](err); ok {
-		return nil, &RulesError{RulesFile, key.Error()}
+		return nil, &RulesError{RulesFile, key.Error() + meantOption(r.Splits, key.Key)}
 	}
 	return schemes, err
 }
@@ -73,7 +73,7 @@ func (r Rules) schemes() ([]split.Scheme, error) {
 func (r Rules) checks() (check.Config, error) {
 	config, err := check.Parse(r.Checks)
 	if key, ok := errors.AsType[*check.ConfigError](err); ok {
-		return config, &RulesError{RulesFile, fmt.Sprintf("%s (%s)", key, key.Hint)}
+		return config, &RulesError{RulesFile, fmt.Sprintf("%s (%s)%s", key, key.Hint, meant(key.Key[strings.LastIndexByte(key.Key, '.')+1:], key.Known))}
 	}
 	return config, err
 }

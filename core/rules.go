@@ -106,8 +106,10 @@ func rulesError(err error) error {
 	var strict *toml.StrictMissingError
 	if errors.As(err, &strict) && len(strict.Errors) > 0 {
 		row, col := strict.Errors[0].Position()
-		key := strings.Join(strict.Errors[0].Key(), ".")
-		return &RulesError{fmt.Sprintf("%s:%d:%d", RulesFile, row, col), fmt.Sprintf("unknown key %q", key)}
+		words := strict.Errors[0].Key()
+		last := len(words) - 1
+		what := fmt.Sprintf("unknown key %q", strings.Join(words, ".")) + meant(words[last], rulesKeys(words[:last]))
+		return &RulesError{fmt.Sprintf("%s:%d:%d", RulesFile, row, col), what}
 	}
 	var decode *toml.DecodeError
 	if errors.As(err, &decode) {

@@ -54,7 +54,7 @@ be folders of links to files that are kept once. Links out of the dataset are in
 A sealed split's contents are read only with --unseal REASON (checkout, cat, restore, "mlvc check
 --html"), which is logged; its file names are listed, and "mlvc model check" compares it, without.
 "--split NAME" and "--splits NAME" find the default scheme, or the only one that has NAME; else write
-SCHEME:NAME.
+SCHEME:NAME. Rows cannot be sealed: put them into a file of their own, or freeze them.
 
   mlvc split                        what each split holds
   mlvc split assign                 what the next commit would record
@@ -87,8 +87,9 @@ A rule is "error" (what it finds refuses the commit), "warn" or "off":
   rows      warn     the same row of a table in two splits; "ignore" are columns that do
                      not count, such as a running number
   near      warn     nearly the same image or text in two splits: "images" bits of a
-                     perceptual hash, "text" the similarity from which; "rotations" finds
-                     turned and flipped images too
+                     perceptual hash (1 to 15), "text" the similarity from which (0.6 to 1);
+                     false for "images" leaves them out; "rotations" finds turned and
+                     flipped images too
   labels    warn     an image without its label, or the reverse, where labels are seen for
                      sure or "format" is given
   drift     warn     classes or sizes of a split that went further from the last commit's

@@ -92,6 +92,8 @@ type ConfigError struct {
 	Key  string // "checks.near.images"
 	What string
 	Hint string // what to write instead
+	// Known are the words that can stand where Key has one that is unknown.
+	Known []string
 }
 
 func (e *ConfigError) Error() string { return e.Key + ": " + e.What }
@@ -103,7 +105,7 @@ func Parse(tree map[string]any) (Config, error) {
 	for _, key := range slices.Sorted(maps.Keys(tree)) {
 		rule := dataset.Rule(key)
 		if !slices.Contains(Rules, rule) {
-			return Config{}, &ConfigError{"checks." + key, "there is no such check", "checks are " + join(Rules)}
+			return Config{}, &ConfigError{"checks." + key, "there is no such check", "checks are " + join(Rules), names(Rules)}
 		}
 		if err := c.rule(rule, tree[key]); err != nil {
 			return Config{}, err
@@ -128,7 +130,7 @@ func (c *Config) rule(rule dataset.Rule, value any) error {
 		case known:
 			err = read(name, table[key])
 		default:
-			err = &ConfigError{name, "the check has no such limit", "it has " + strings.Join(c.keys(rule), ", ")}
+			err = &ConfigError{name, "the check has no such limit", "it has " + strings.Join(c.keys(rule), ", "), c.keys(rule)}
 		}
 		if err != nil {
 			return err
@@ -143,7 +145,7 @@ func (c *Config) level(rule dataset.Rule, key string, value any) error {
 		c.Levels[rule] = l
 		return nil
 	}
-	return &ConfigError{key, fmt.Sprintf("%v is not a level", quoted(value)), `levels are "error", "warn" and "off"`}
+	return &ConfigError{key, fmt.Sprintf("%v is not a level", quoted(value)), `levels are "error", "warn" and "off"`, nil}
 }
 
 // option reads the value of a limit.
@@ -179,7 +181,7 @@ func bits(to *int) option {
 		case value == false:
 			*to = -1
 		default:
-			return &ConfigError{key, fmt.Sprintf("%v is not a number of bits", quoted(value)), fmt.Sprintf("1 to %d, or false to leave images out", MaxImages)}
+			return &ConfigError{key, fmt.Sprintf("%v is not a number of bits", quoted(value)), fmt.Sprintf("1 to %d, or false to leave images out", MaxImages), nil}
 		}
 		return nil
 	}
@@ -199,7 +201,7 @@ func fraction(to *float64) option {
 	return func(key string, value any) error {
 		n, ok := number(value)
 		if !ok || !(n > 0 && n <= 1) {
-			return &ConfigError{key, fmt.Sprintf("%v is not a part of 1", quoted(value)), "a number above 0, at most 1"}
+			return &ConfigError{key, fmt.Sprintf("%v is not a part of 1", quoted(value)), "a number above 0, at most 1", nil}
 		}
 		*to = n
 		return nil
@@ -210,7 +212,7 @@ func likeness(to *float64) option {
 	return func(key string, value any) error {
 		n, ok := number(value)
 		if !ok || !(n >= MinText && n <= 1) {
-			return &ConfigError{key, fmt.Sprintf("%v is not a similarity that can be looked for", quoted(value)), fmt.Sprintf("a number from %g to 1", MinText)}
+			return &ConfigError{key, fmt.Sprintf("%v is not a similarity that can be looked for", quoted(value)), fmt.Sprintf("a number from %g to 1", MinText), nil}
 		}
 		*to = n
 		return nil
@@ -221,7 +223,7 @@ func positive(to *float64) option {
 	return func(key string, value any) error {
 		n, ok := number(value)
 		if !ok || !(n > 0 && n <= 1e6) {
-			return &ConfigError{key, fmt.Sprintf("%v is not a limit", quoted(value)), "a number above 0; 0.2 is 20 %"}
+			return &ConfigError{key, fmt.Sprintf("%v is not a limit", quoted(value)), "a number above 0; 0.2 is 20 %", nil}
 		}
 		*to = n
 		return nil
@@ -232,7 +234,7 @@ func yes(to *bool) option {
 	return func(key string, value any) error {
 		b, ok := value.(bool)
 		if !ok {
-			return &ConfigError{key, fmt.Sprintf("%v is neither true nor false", quoted(value)), "true or false"}
+			return &ConfigError{key, fmt.Sprintf("%v is neither true nor false", quoted(value)), "true or false", nil}
 		}
 		*to = b
 		return nil
@@ -243,7 +245,7 @@ func word(to *string, words ...string) option {
 	return func(key string, value any) error {
 		s, ok := value.(string)
 		if !ok || !slices.Contains(words, s) {
-			return &ConfigError{key, fmt.Sprintf("%v is not known", quoted(value)), "one of " + strings.Join(words, ", ")}
+			return &ConfigError{key, fmt.Sprintf("%v is not known", quoted(value)), "one of " + strings.Join(words, ", "), nil}
 		}
 		*to = s
 		return nil
@@ -260,7 +262,7 @@ func texts(to *[]string) option {
 			out = append(out, s)
 		}
 		if !ok {
-			return &ConfigError{key, fmt.Sprintf("%v is not a list of names", quoted(value)), `a list such as ["id"]`}
+			return &ConfigError{key, fmt.Sprintf("%v is not a list of names", quoted(value)), `a list such as ["id"]`, nil}
 		}
 		*to = out
 		return nil
@@ -274,7 +276,7 @@ func patterns(to *[]string) option {
 		}
 		for _, p := range *to {
 			if _, err := path.Match(p, ""); err != nil {
-				return &ConfigError{key, fmt.Sprintf("%q is not a pattern", p), `a name of a split, with * for any letters`}
+				return &ConfigError{key, fmt.Sprintf("%q is not a pattern", p), `a name of a split, with * for any letters`, nil}
 			}
 		}
 		return nil
@@ -288,10 +290,12 @@ func quoted(v any) string {
 	return fmt.Sprint(v)
 }
 
-func join(rules []dataset.Rule) string {
-	names := make([]string, len(rules))
+func join(rules []dataset.Rule) string { return strings.Join(names(rules), ", ") }
+
+func names(rules []dataset.Rule) []string {
+	list := make([]string, len(rules))
 	for i, r := range rules {
-		names[i] = string(r)
+		list[i] = string(r)
 	}
-	return strings.Join(names, ", ")
+	return list
 }

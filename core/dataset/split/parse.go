@@ -22,6 +22,9 @@ var (
 	options = []string{"column", "folds", "frozen", "group", "of", "path", "ratios", "sealed", "seed", "stratify", "table", "time"}
 )
 
+// Options are the words that say how a scheme divides.
+func Options() []string { return slices.Clone(options) }
+
 const nameRule = "is no name (want letters, digits, \".\", \"_\" and \"-\", a letter or digit first)"
 
 // maxSplits bounds the splits of a scheme.
