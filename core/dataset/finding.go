@@ -3,6 +3,8 @@ package dataset
 import (
 	"encoding/hex"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mlvc/mlvc/objects"
@@ -51,6 +53,23 @@ type Finding struct {
 	Measure  string  `json:"measure,omitempty"` // "bits of dHash", "1 - Jaccard"
 	// Waived is the reason of the waiver that covers it.
 	Waived string `json:"waived,omitempty"`
+}
+
+// DistanceText writes a distance for people: "1 bit of dHash",
+// "1 - Jaccard = 0.25"; nothing where there is no measure.
+func DistanceText(distance float64, measure string) string {
+	if measure == "" {
+		return ""
+	}
+	number := strconv.FormatFloat(distance, 'g', 3, 64)
+	of, bits := strings.CutPrefix(measure, "bits ")
+	switch {
+	case !bits:
+		return measure + " = " + number
+	case distance == 1:
+		return number + " bit " + of
+	}
+	return number + " " + measure
 }
 
 const findingContext = "mlvc 2026-11-26 finding v1"

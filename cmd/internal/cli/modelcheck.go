@@ -3,7 +3,6 @@ package cli
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -168,9 +167,9 @@ func printLeaks(t *text, res core.ModelCheck, m core.LeakMethod, all bool) {
 			continue
 		}
 		shown++
-		distance := ""
-		if l.Measure != "" {
-			distance = " (" + strconv.FormatFloat(l.Distance, 'g', 3, 64) + " " + l.Measure + ")"
+		distance := dataset.DistanceText(l.Distance, l.Measure)
+		if distance != "" {
+			distance = " (" + distance + ")"
 		}
 		t.line("  %s %s: trained on as %s%s", t.paint(colour, word), samplePlace(l.Evaluated), samplePlace(l.Trained), distance)
 	}

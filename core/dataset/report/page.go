@@ -109,7 +109,7 @@ func (v *view) funcs() template.FuncMap {
 		"number":   number,
 		"count":    count,
 		"bytes":    bytesText,
-		"distance": distance,
+		"distance": func(f dataset.Finding) string { return dataset.DistanceText(f.Distance, f.Measure) },
 		"sample":   sampleName,
 		"tone":     tone,
 		"shades":   shades,

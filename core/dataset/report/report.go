@@ -97,14 +97,6 @@ func count(n int64, what string) string {
 	return number(n) + " " + what + "s"
 }
 
-// distance writes how far apart the samples of a finding are.
-func distance(f dataset.Finding) string {
-	if f.Measure == "" {
-		return ""
-	}
-	return strconv.FormatFloat(f.Distance, 'g', 3, 64) + " " + f.Measure
-}
-
 // sampleName names a sample.
 func sampleName(s dataset.Sample) string {
 	if s.Row == 0 {

@@ -160,7 +160,7 @@ func (t *text) section(s section) {
 
 func (t *text) finding(f dataset.Finding) {
 	line := f.Message
-	if d := distance(f); d != "" {
+	if d := dataset.DistanceText(f.Distance, f.Measure); d != "" {
 		line += " (" + d + ")"
 	}
 	if f.Waived != "" {
