@@ -85,8 +85,8 @@ func TestReportText(t *testing.T) {
 }
 
 func TestFill(t *testing.T) {
-	z := sizes{Files: 100_000, Many: 1_000_000, Size: 1 << 30, Huge: 10 << 30}
-	if got, want := z.fill("{files} {many} {size} {huge}"), "100,000 1,000,000 1.00 GiB 10.00 GiB"; got != want {
+	z := sizes{Files: 100_000, Many: 1_000_000, Images: 2000, Size: 1 << 30, Huge: 10 << 30}
+	if got, want := z.fill("{files} {many} {images} {size} {huge}"), "100,000 1,000,000 2,000 1.00 GiB 10.00 GiB"; got != want {
 		t.Errorf("filled in: %q, want %q", got, want)
 	}
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 123456: "123,456"} {

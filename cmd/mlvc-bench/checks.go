@@ -23,6 +23,11 @@ frozen = "warn" # the file that changes may be in it
 
 // ensureSplits makes a first commit that is held to splits and checks.
 func (b *bench) ensureSplits(ctx context.Context, s *set) error {
+	return b.ensureRules(ctx, s, splitRules)
+}
+
+// ensureRules makes a first commit with more rules in mlvc.toml.
+func (b *bench) ensureRules(ctx context.Context, s *set, rules string) error {
 	if s.committed {
 		return nil
 	}
@@ -33,7 +38,7 @@ func (b *bench) ensureSplits(ctx context.Context, s *set) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(splitRules)
+	_, err = f.WriteString(rules)
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}

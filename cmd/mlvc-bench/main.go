@@ -32,6 +32,6 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newRun(), newUnpack(), newB3sum(), newTouch())
+	root.AddCommand(newRun(), newUnpack(), newB3sum(), newDecode(), newTouch())
 	return root
 }

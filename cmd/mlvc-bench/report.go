@@ -138,6 +138,7 @@ func (z sizes) fill(work string) string {
 	return strings.NewReplacer(
 		"{files}", thousands(z.Files),
 		"{many}", thousands(z.Many),
+		"{images}", thousands(z.Images),
 		"{size}", formatBytes(float64(z.Size)),
 		"{huge}", formatBytes(float64(z.Huge)),
 	).Replace(work)

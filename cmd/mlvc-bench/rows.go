@@ -181,6 +181,11 @@ var rows = []row{
 		checks: []check{{seconds, "at most 1.2 ×", times(1.2)}, {memory, "at most 300 MiB", fixed(300 << 20)}},
 	},
 	{
+		name: "check-near", set: "images", work: "check of near-duplicates, {images} images of 112×112, none hashed before",
+		ref: "decoding them", mlvc: checkNear, refer: decodeImages,
+		checks: []check{{seconds, "at most 2 ×", times(2)}, {memory, "at most 300 MiB", fixed(300 << 20)}},
+	},
+	{
 		name: "csv", set: "csv", work: "commit, one row inserted at the front of a CSV of {size}",
 		mlvc:   csvFront,
 		checks: []check{{stored, "at most 512 KiB", fixed(512 << 10)}},

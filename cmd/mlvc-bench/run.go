@@ -54,10 +54,11 @@ kept; 1 when one failed.`,
 	f.IntVar(&opt.Files, "files", 100_000, "files of 10 KiB")
 	f.Int64Var(&opt.Size, "size", 1<<30, "bytes of a large file, and of the CSV")
 	f.IntVar(&opt.Many, "many", 1_000_000, "files of 100 bytes; 0 leaves their rows out")
+	f.IntVar(&opt.Images, "images", 100_000, "JPEG files of 112×112 pixels; 0 leaves their row out")
 	f.Int64Var(&opt.Huge, "huge", 0, "bytes of one huge file, such as 10737418240; 0 leaves its row out")
 	f.StringSliceVar(&opt.only, "only", nil, "only these `ROW`s: "+strings.Join(rowNames(), ", "))
 	f.IntVar(&opt.pairs, "pairs", 3, "pairs for each row")
-	f.BoolVar(&opt.quick, "quick", false, "10,000 files, 64 MiB and 50,000 files, where not given otherwise")
+	f.BoolVar(&opt.quick, "quick", false, "10,000 files, 64 MiB, 50,000 files and 5,000 images, where not given otherwise")
 	f.BoolVar(&opt.json, "json", false, "print JSON")
 	f.BoolVar(&opt.keep, "keep", false, "leave the data there at the end")
 	if err := cmd.MarkFlagRequired("dir"); err != nil {
@@ -72,6 +73,8 @@ func quicken(cmd *cobra.Command, opt *runOptions) {
 		"files": func() { opt.Files = 10_000 },
 		"size":  func() { opt.Size = 64 << 20 },
 		"many":  func() { opt.Many = 50_000 },
+
+		"images": func() { opt.Images = 5_000 },
 	} {
 		if !cmd.Flags().Changed(name) {
 			set()
@@ -94,7 +97,7 @@ func run(ctx context.Context, opt runOptions, out, progress io.Writer) (err erro
 			return fmt.Errorf("no row is named %q (there are %s)", name, strings.Join(rowNames(), ", "))
 		}
 	}
-	if opt.pairs < 1 || opt.Files < 100 || opt.Size < 1<<20 || opt.Many < 0 || opt.Huge < 0 {
+	if opt.pairs < 1 || opt.Files < 100 || opt.Size < 1<<20 || opt.Many < 0 || opt.Images < 0 || opt.Huge < 0 {
 		return errors.New("at least 1 pair, 100 files and 1 MiB are needed")
 	}
 	b, err := newBench(opt, progress)

@@ -16,6 +16,8 @@ type sizes struct {
 	Size  int64 `json:"size"`  // of a large file and of the CSV, bytes
 	Many  int   `json:"many"`  // files of 100 bytes; 0 leaves them out
 	Huge  int64 `json:"huge"`  // of the one huge file, bytes; 0 leaves it out
+	// Images are JPEG files of 112×112 pixels; 0 leaves them out.
+	Images int `json:"images"`
 }
 
 // set is one data set: a folder with the data in it, beside which mlvc's
@@ -70,6 +72,9 @@ func newSets(dir string, z sizes) map[string]*set {
 		}},
 		{name: "splits", files: z.Many, bytes: int64(z.Many) * 2 * block, make: func(ctx context.Context, data string) error {
 			return makeFiles(ctx, data, z.Many, 100)
+		}},
+		{name: "images", files: z.Images, bytes: int64(z.Images) * 3 * block, make: func(ctx context.Context, data string) error {
+			return makeImages(ctx, data, z.Images)
 		}},
 		{name: "csv", files: 1, bytes: z.Size, make: func(_ context.Context, data string) error {
 			return makeCSV(filepath.Join(data, "table.csv"), z.Size)
