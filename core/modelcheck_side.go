@@ -174,6 +174,18 @@ func (s *checkedSide) rowsOf(ctx context.Context, f inSet, ignore []string, unre
 // rowPlace says which columns tell the split of the set that a row is in, and
 // how; empty: it is in none.
 func (s *checkedSide) rowPlace(f inSet) (columns []string, place func(table.Row) string, err error) {
+	columns, splits, err := s.rowSplits(f)
+	return columns, func(r table.Row) string {
+		if in := splits(r); len(in) > 0 {
+			return in[0].Name()
+		}
+		return ""
+	}, err
+}
+
+// rowSplits says which columns tell the splits of the set that a row is in, and
+// how.
+func (s *checkedSide) rowSplits(f inSet) (columns []string, splits func(table.Row) []ModelSplit, err error) {
 	type part struct {
 		ModelSplit
 		scheme split.Scheme
@@ -188,14 +200,18 @@ func (s *checkedSide) rowPlace(f inSet) (columns []string, place func(table.Row)
 		parts = append(parts, part{in, scheme, len(columns)})
 		columns = append(columns, scheme.Columns()...)
 	}
-	return columns, func(r table.Row) string {
+	return columns, func(r table.Row) (in []ModelSplit) {
 		for _, p := range parts {
+			if !p.scheme.OfRows() {
+				in = append(in, p.ModelSplit) // it has the table as a whole
+				continue
+			}
 			row := split.Row{Number: r.Number, Hash: r.Hash, Values: r.Values[p.from:]}
 			if name, err := p.scheme.RowSplit(row); err == nil && name == p.Split {
-				return p.Name()
+				in = append(in, p.ModelSplit)
 			}
 		}
-		return ""
+		return in
 	}, nil
 }
 

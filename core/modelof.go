@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/mlvc/mlvc/core/dataset"
 	"github.com/mlvc/mlvc/core/dataset/split"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/prolly"
@@ -23,28 +24,37 @@ type Sought struct {
 	// Path, if not empty, is where it is: what models saw there counts too,
 	// whatever its bytes were then.
 	Path string `json:"path,omitempty"`
+	// row: not the file is sought, but this row of it, wherever it is.
+	row *soughtRow
 }
 
-// ModelSaw is a file that a model saw.
+// ModelSaw is a file that a model saw, or a row.
 type ModelSaw struct {
-	Model   string     `json:"model"`
-	Commit  objects.ID `json:"commit"` // of the model's data
-	Path    string     `json:"path"`
-	Content objects.ID `json:"content"`
+	Model  string     `json:"model"`
+	Commit objects.ID `json:"commit"` // of the model's data
+	Path   string     `json:"path"`
+	// Row counts from 1, a header not counted; 0: it is the file.
+	Row     int64      `json:"row,omitempty"`
+	Content objects.ID `json:"content"` // of the file
 	// Splits are those of the model's link that it is in; none: the link says
 	// that the model saw all of the data.
 	Splits []ModelSplit `json:"splits,omitempty"`
-	// By is what it was found by: SawContent, or SawPath for other bytes at
-	// the same path.
+	// By is what it was found by: SawContent, SawPath for other bytes at the
+	// same path, SawRow, or SawUnread for a table in which the row may be.
 	By string `json:"by"`
 	// Rows: it is a table, and only some of its rows may be in the splits.
 	Rows bool `json:"rows,omitempty"`
+	// Unread says what of the table cannot be read: the row was not found in
+	// what can.
+	Unread string `json:"unread,omitempty"`
 }
 
 // What a sample was found by.
 const (
 	SawContent = "content"
 	SawPath    = "path"
+	SawRow     = "row"
+	SawUnread  = "unread"
 )
 
 // SoughtAt is what a path stands for: the bytes that HEAD has there and those
@@ -81,24 +91,50 @@ func (r *Repo) SoughtAt(ctx context.Context, path string) (Sought, error) {
 	return sought, nil
 }
 
-// SoughtIn is the file that REV:PATH names, by its bytes.
+// SoughtIn is the file that REV:PATH names, by its bytes, or where there is no
+// such file the row that REV:TABLE:ROW names.
 func (r *Repo) SoughtIn(ctx context.Context, spec string) (Sought, error) {
 	e, _, err := r.entryAt(ctx, spec)
-	return Sought{Contents: []objects.ID{e.Entry.Content}}, err
+	if err == nil {
+		return Sought{Contents: []objects.ID{e.Entry.Content}}, nil
+	}
+	if _, none := errors.AsType[*NotInTreeError](err); !none {
+		return Sought{}, err
+	}
+	table, number, ok := CutRow(spec)
+	if !ok {
+		return Sought{}, err
+	}
+	e, commit, there := r.entryAt(ctx, table)
+	if there != nil {
+		return Sought{}, err
+	}
+	return r.soughtRowIn(ctx, commit, dataset.File{Path: e.Path, Entry: e.Entry}, number)
 }
 
 // NoSampleError is for a path that nothing is at: not in HEAD, not on the disk
 // and not in the data of any model. That no model saw it would be true, and
-// would hide a slip of the pen.
-type NoSampleError struct{ Path string }
+// would hide a slip of the pen. A row has to be read to be sought, so that its
+// table must be in HEAD or on the disk.
+type NoSampleError struct {
+	Path string
+	Row  int64 // 0: the file is sought
+}
 
 func (e *NoSampleError) Error() string {
+	if e.Row > 0 {
+		return fmt.Sprintf("%q is not in HEAD and not on the disk, so that its row %d cannot be read", e.Path, e.Row)
+	}
 	return fmt.Sprintf("%q is not in HEAD, not on the disk, and not in the data of any model", e.Path)
 }
 
 // ModelsOf yields what models saw of a sample, model by model. Each node that
 // the trees of models share is read once. It fails with a *NoSampleError for a
 // path that stands for nothing.
+//
+// A row is sought by what is in it, in all tables that models saw, whatever
+// their paths and formats. The columns that do not count in rows are those of
+// the commit where it is sought, and those of the model's.
 func (r *Repo) ModelsOf(ctx context.Context, sought Sought) iter.Seq2[ModelSaw, error] {
 	return func(yield func(ModelSaw, error) bool) {
 		if err := r.modelsOf(ctx, sought, func(s ModelSaw) bool { return yield(s, nil) }); err != nil {
@@ -108,6 +144,9 @@ func (r *Repo) ModelsOf(ctx context.Context, sought Sought) iter.Seq2[ModelSaw, 
 }
 
 func (r *Repo) modelsOf(ctx context.Context, sought Sought, yield func(ModelSaw) bool) error {
+	if sought.row != nil {
+		return r.modelsOfRow(ctx, sought.row, yield)
+	}
 	var models []ModelInfo
 	files := r.samplesOf(objects.ID{})
 	seen, paths := store.NewLive(), make(map[string]bool)

@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/mlvc/mlvc/core/dataset"
@@ -92,12 +91,8 @@ func sampleReadings(text string, schemes []string) []samplePlace {
 		list = append(list, samplePlace{scheme: scheme, path: rest})
 	}
 	for _, s := range slices.Clone(list) {
-		at := strings.LastIndexByte(s.path, ':')
-		if at < 0 {
-			continue
-		}
-		if row, err := strconv.ParseInt(s.path[at+1:], 10, 64); err == nil && row > 0 {
-			list = append(list, samplePlace{scheme: s.scheme, path: s.path[:at], row: row})
+		if path, row, ok := CutRow(s.path); ok {
+			list = append(list, samplePlace{scheme: s.scheme, path: path, row: row})
 		}
 	}
 	return list

@@ -4,10 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/mlvc/mlvc/core/dataset"
 	"github.com/mlvc/mlvc/core/dataset/table"
 )
+
+// CutRow reads PATH:ROW; rows count from 1.
+func CutRow(text string) (path string, row int64, ok bool) {
+	at := strings.LastIndexByte(text, ':')
+	if at < 0 {
+		return text, 0, false
+	}
+	row, err := strconv.ParseInt(text[at+1:], 10, 64)
+	if err != nil || row < 1 {
+		return text, 0, false
+	}
+	return text[:at], row, true
+}
 
 // NoRowError is for a row beyond the last one of a table.
 type NoRowError struct {

@@ -410,7 +410,7 @@ func explainName(err error) (failure, bool) {
 		return failure{Code: "no_path", Hint: `"mlvc ls -r REV" lists what a commit holds; paths in REV:PATH are relative to the root`, Exit: ExitNotFound}, true
 	}
 	if _, ok := errors.AsType[*core.NoSampleError](err); ok {
-		return failure{Code: "no_path", Hint: `check the path, or name what was deleted by its content or as REV:PATH; "mlvc ls -r REV" lists what a commit holds`, Exit: ExitNotFound}, true
+		return failure{Code: "no_path", Hint: `check the path, or name what was deleted by its content or as REV:PATH, a row of it as REV:TABLE:ROW; "mlvc ls -r REV" lists what a commit holds`, Exit: ExitNotFound}, true
 	}
 	if _, ok := errors.AsType[*core.NoPathError](err); ok {
 		return failure{Code: "no_path", Hint: "check the path; paths are relative to the current folder, or to what -C says", Exit: ExitNotFound}, true
