@@ -57,15 +57,15 @@ imports: ## does every package import only what its row allows?
 # The sweeps and steps are for "make sweep", which runs them without it. "make vet"
 # looks at every test, so that these need not.
 test-race: ## run the tests under the race detector, but for sweeps, steps and the stories of the program
-	CGO_ENABLED=1 $(TOOL) gotestsum --format standard-quiet -- -race -vet=off -timeout 20m -skip '$(SWEEPS)|$(STEPS)' $(PACKAGES)
+	CGO_ENABLED=1 $(TOOL) gotestsum --format standard-quiet -- -race -vet=off -ldflags=-w -timeout 20m -skip '$(SWEEPS)|$(STEPS)' $(PACKAGES)
 
 # They start the program thousands of times, which the detector makes slow;
 # what it would see there it sees in the packages.
 stories: ## run the stories and the kills of the real program, and the packages in which nothing runs at once
-	$(GO) test -vet=off -timeout 20m ./cmd/mlvc $(PLAIN)
+	$(GO) test -vet=off -ldflags=-w -timeout 20m ./cmd/mlvc $(PLAIN)
 
 sweep: ## the sweeps of faults and other tests of many cases, one in many or all (MLVC_SWEEP=1)
-	$(GO) test -vet=off -count=1 -timeout 20m -run '$(SWEEPS)|$(STEPS)|$(ROUNDS)' $(PACKAGES)
+	$(GO) test -vet=off -ldflags=-w -count=1 -timeout 20m -run '$(SWEEPS)|$(STEPS)|$(ROUNDS)' $(PACKAGES)
 
 fuzz: ## fuzz each decoder for a short while (FUZZTIME=1s)
 	@GO='$(GO)' .ci/fuzz $(FUZZTIME)
