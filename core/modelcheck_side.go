@@ -158,7 +158,11 @@ func (s *checkedSide) rowsOf(ctx context.Context, f inSet, ignore []string, unre
 		}
 	}
 	goOn = true
-	err = readRows(ctx, s.files, dataset.File{Path: f.Path, Entry: f.Entry}, ignore, columns,
+	read := rowReader(readRows)
+	if f.Rows {
+		read = readDrawnRows
+	}
+	err = read(ctx, s.files, dataset.File{Path: f.Path, Entry: f.Entry}, ignore, columns,
 		func(u dataset.Unread) bool { unread(u); return true },
 		func(r table.Row) bool {
 			name := place(r)
@@ -184,7 +188,7 @@ func (s *checkedSide) rowPlace(f inSet) (columns []string, place func(table.Row)
 }
 
 // rowSplits says which columns tell the splits of the set that a row is in, and
-// how.
+// how: by Row.Whole.
 func (s *checkedSide) rowSplits(f inSet) (columns []string, splits func(table.Row) []ModelSplit, err error) {
 	type part struct {
 		ModelSplit
@@ -206,7 +210,7 @@ func (s *checkedSide) rowSplits(f inSet) (columns []string, splits func(table.Ro
 				in = append(in, p.ModelSplit) // it has the table as a whole
 				continue
 			}
-			row := split.Row{Number: r.Number, Hash: r.Hash, Values: r.Values[p.from:]}
+			row := split.Row{Number: r.Number, Hash: r.Whole, Values: r.Values[p.from:]}
 			if name, err := p.scheme.RowSplit(row); err == nil && name == p.Split {
 				in = append(in, p.ModelSplit)
 			}

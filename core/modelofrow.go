@@ -350,7 +350,7 @@ func (s *checkedSide) splitsOfRows(ctx context.Context, f inSet, numbers []int64
 		return nil, err.Error(), nil
 	}
 	places = make(map[int64][]ModelSplit)
-	err = readRows(ctx, s.files, f.File, nil, columns,
+	err = readDrawnRows(ctx, s.files, f.File, nil, columns,
 		func(u dataset.Unread) bool {
 			unread = cmp.Or(unread, placeText(u))
 			return true

@@ -152,40 +152,109 @@ func TestModelOfARowWithoutColumns(t *testing.T) {
 	r.wantSaw(sought, err, "some t.csv:2 [] row")
 }
 
-// TestModelOfARowThatWasDrawn: rows are drawn by all of their columns, also by
-// those that do not count when rows are compared.
-func TestModelOfARowThatWasDrawn(t *testing.T) {
-	r := newTrained(t)
-	var text strings.Builder
-	text.WriteString("id,x\n")
-	for i := range 20 {
-		fmt.Fprintf(&text, "%d,row %d\n", i, i)
-	}
-	r.record(map[string]string{
-		"t.csv": text.String(),
-		"mlvc.toml": `
+// drawnRules draw rows that count without their first column.
+const drawnRules = `
 [splits]
-ratios = { train = 50, test = 50 }
+train = ["t.csv"]
 [splits.rows]
 table = "t.csv"
 ratios = { one = 50, two = 50 }
 [checks]
-rows = { level = "off", ignore = ["id"] }
-covered = "off"
-`,
-	}, CommitOptions{})
-	r.link(ModelLinkOptions{Model: "one", Splits: splitsOf(t, "rows/one")})
-	r.link(ModelLinkOptions{Model: "two", Splits: splitsOf(t, "rows/two")})
-	clean := func(path string) (string, error) { return path, nil }
-	for number := range int64(20) {
-		place := fmt.Sprint("t.csv:", number+1)
-		why, err := r.ExplainSplit(r.ctx, "", "rows:"+place, clean)
-		if err != nil || len(why) != 1 {
-			t.Fatal(why, err)
+rows = { level = "warn", ignore = ["id"] }
+`
+
+// drawnRows are twenty rows, of which each two are equal but for their id.
+func drawnRows() string {
+	var text strings.Builder
+	text.WriteString("id,x\n")
+	for i := range 20 {
+		fmt.Fprintf(&text, "%d,row %d\n", i, i/2)
+	}
+	return text.String()
+}
+
+// drawn records such rows, and returns the split of each.
+func (r *trained) drawn() (splits []string) {
+	r.Helper()
+	r.record(map[string]string{"mlvc.toml": drawnRules, "t.csv": drawnRows()}, CommitOptions{})
+	for number := range 20 {
+		why, err := r.ExplainSplit(r.ctx, "", fmt.Sprint("rows:t.csv:", number+1), func(path string) (string, error) { return path, nil })
+		if err != nil {
+			r.Fatal(err)
 		}
-		in := why[0].Split
-		sought, err := r.rowAt("t.csv", number+1)
-		r.wantSaw(sought, err, fmt.Sprintf("%s %s [%s=rows/%s] row", in, place, in, in))
+		splits = append(splits, why[0].Split)
+	}
+	return splits
+}
+
+// TestModelOfARowThatWasDrawn: rows are drawn by all of their columns, also by
+// those that do not count when rows are compared.
+func TestModelOfARowThatWasDrawn(t *testing.T) {
+	r := newTrained(t)
+	splits := r.drawn()
+	r.link(ModelLinkOptions{Model: "a", Splits: splitsOf(t, "rows/one")})
+	r.link(ModelLinkOptions{Model: "b", Splits: splitsOf(t, "rows/two", "train")}) // all of the table by train
+	for i, in := range splits {
+		var want []string
+		first := i - i%2
+		for j := first; j < first+2; j++ {
+			if splits[j] == "one" {
+				want = append(want, fmt.Sprintf("a t.csv:%d [one=rows/one] row", j+1))
+			}
+		}
+		for j := first; j < first+2; j++ {
+			more := ""
+			if splits[j] == "two" {
+				more = " two=rows/two"
+			}
+			want = append(want, fmt.Sprintf("b t.csv:%d [train=train%s] row", j+1, more))
+		}
+		sought, err := r.rowAt("t.csv", int64(i+1))
+		r.wantSaw(sought, err, want...)
+		if t.Failed() {
+			t.Fatal(i, in)
+		}
+	}
+}
+
+// TestChecksOfDrawnRows: both of two rows that are equal without a column may
+// have been drawn into different splits.
+func TestChecksOfDrawnRows(t *testing.T) {
+	r := newTrained(t)
+	splits := r.drawn()
+	count, apart := map[string]int64{}, int64(0)
+	for i, in := range splits {
+		if count[in]++; i%2 == 1 && splits[i-1] != in {
+			apart++
+		}
+	}
+	if apart == 0 {
+		t.Fatal("the test tests nothing")
+	}
+	r.link(ModelLinkOptions{Model: "a", Splits: splitsOf(t, "rows/one")})
+	res, err := r.CheckModel(r.ctx, ModelCheckOptions{Model: "a", On: "HEAD:rows/two"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := methodOf(res, MethodRows); m.Trained != count["one"] || m.Evaluated != count["two"] || m.Leaks != apart {
+		t.Errorf("%+v, not %v and %d leaks", m, count, apart)
+	}
+	checked, err := r.Check(r.ctx, "HEAD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found int64
+	for _, f := range checked.Report.Findings {
+		if f.Rule == "rows" {
+			found++
+		}
+	}
+	if found != apart {
+		t.Errorf("check finds %d rows in two splits, not %d: %+v", found, apart, checked.Report.Findings)
+	}
+	r.link(ModelLinkOptions{Model: "b", Splits: splitsOf(t, "rows/one", "train")})
+	if res, err = r.CheckModel(r.ctx, ModelCheckOptions{Model: "b", On: "HEAD:rows/two"}); err != nil || methodOf(res, MethodRows).Trained != 20 {
+		t.Errorf("%+v, %v", res.Methods, err)
 	}
 }
 

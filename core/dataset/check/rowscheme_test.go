@@ -92,10 +92,10 @@ func TestRowsAreReadOnceAContent(t *testing.T) {
 	w := newWorld(t)
 	plain(w)
 	w.commit()
-	reads := w.facts.Puts["rows-v1"]
+	reads := w.facts.Puts["rows-v2"]
 	w.Put("train/more.csv", "id,text\n1,new\n")
 	w.commit()
-	if got := w.facts.Puts["rows-v1"] - reads; got != 1 {
+	if got := w.facts.Puts["rows-v2"] - reads; got != 1 {
 		t.Errorf("%d tables were read for one that changed", got)
 	}
 }

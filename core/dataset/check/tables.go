@@ -37,7 +37,7 @@ func (t *tableRows) all() iter.Seq2[uint64, string] {
 
 const (
 	rowsContext = "mlvc 2026-11-26 rows of a table v1"
-	rowsKind    = "rows-v1"
+	rowsKind    = "rows-v2" // v1 placed drawn rows without the columns that do not count
 )
 
 func (t *tableRows) encode() []byte {

@@ -26,6 +26,9 @@ type Row struct {
 	// Hash is that of the canonical row: the same for the same data in every
 	// format.
 	Hash objects.ID
+	// Whole is the hash in which every column counts, if Table.Whole asked for
+	// it; else zero.
+	Whole objects.ID
 }
 
 // Rows yields the rows in order, with the values of the given columns. A
@@ -205,14 +208,18 @@ type worker struct {
 	r       *reading
 	decoder decoder
 	hasher  *rowHasher
-	names   []string // the columns that places are of
-	places  []int    // of the columns asked for; -1: not there
-	before  []string // the values of the row before: rows often share them
-	err     error    // what is wrong with names
+	whole   *rowHasher // nil: not wanted, or the same
+	names   []string   // the columns that places are of
+	places  []int      // of the columns asked for; -1: not there
+	before  []string   // the values of the row before: rows often share them
+	err     error      // what is wrong with names
 }
 
 func (r *reading) newWorker() *worker {
 	w := &worker{r: r, hasher: newRowHasher(r.t.ignored), places: make([]int, len(r.columns)), before: make([]string, len(r.columns))}
+	if r.t.whole && len(r.t.ignored) > 0 {
+		w.whole = newRowHasher(nil)
+	}
 	switch r.t.format {
 	case formatCSV, formatTSV:
 		w.decoder = &csvDecoder{t: r.t}
@@ -257,6 +264,12 @@ func (w *worker) row(row *decoded) error {
 		row.Values[i] = w.before[i]
 	}
 	row.Hash = w.hasher.sum(names, values)
+	switch {
+	case w.whole != nil:
+		row.Whole = w.whole.sum(names, values)
+	case w.r.t.whole:
+		row.Whole = row.Hash
+	}
 	return nil
 }
 

@@ -77,6 +77,7 @@ type Table struct {
 	content dataset.Content
 	columns []string
 	ignored []string
+	whole   bool     // Row.Whole is wanted
 	comma   byte     // of CSV
 	parquet *parquet // of Parquet
 }
@@ -122,6 +123,14 @@ func (t *Table) Has(column string) bool { return slices.Contains(t.columns, colu
 func (t *Table) Without(columns ...string) *Table {
 	other := *t
 	other.ignored = slices.Concat(t.ignored, columns)
+	return &other
+}
+
+// Whole returns the table with Row.Whole in its rows, which costs a second hash
+// of each where columns do not count.
+func (t *Table) Whole() *Table {
+	other := *t
+	other.whole = true
 	return &other
 }
 
