@@ -10,12 +10,12 @@ TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wind
 FUZZTIME       ?= 1s
 # Tests that try very many cases, one after the other.
 SWEEPS         := Sweep|Faults|Interrupted|Dies|Killed|Model|Histories|Sparse|DamageIsNoticed|DatabaseDamage|RoundTrip|LargeMaps|Planted|AsWhole|AreOK|AreChecked
-# Tests of what comes out of many steps: others of their packages take the same
-# paths, whose workers run at once, in a tenth of the time.
+# Tests of what comes out of many steps, which take long under the race detector:
+# "make sweep" runs them without it.
 STEPS          := Merge$$|MergeWaives|MergeKeeps|MergedTreesAre|Import$$|ImportUnsafe|ImportMissing|ImportNotes|Hostile|Foretells|PlanInParts|PlanLarge|Rotate|BackupCopied|ReplacedPacks|ChangesNothing|KindOfEdited|Doctor|RecoverList|AgreesWithGit|LongAndMany|MakesTheTarget|ManyBlocks|IndexFile|WriteLaws|OtherEnds|CopyTidy|DeltasOfABranch|LookUpIs|MapUpdate|PairsOfTexts|PairsOfOneImage|Similarity$$|TestSizes|TestFlat|StableUnder|PureSchemes|RenamesWithin|Rendezvous|StateMayBe|TestBorders|TestZipped|ManyTiny
 # These have fewer rounds under the race detector, and all of them without it.
 ROUNDS         := Beside
-# Nothing runs at once in these, so that there is no race to find.
+# Hardly anything runs at once in these: the race detector would find little.
 PLAIN          := ./objects/chunk ./objects/prolly ./remote/backup/parity ./core/backupplan ./core/dataset/export ./core/dataset/report ./core/gitpair ./core/history ./core/internal/yaml ./core/revision ./cmd/internal/cli ./cmd/mlvc-bench
 # All others; the program has stories, and deptest is run by "make imports".
 PACKAGES        = $$($(GO) list ./... | grep -v -e /cmd/mlvc$$ -e /deptest$$ $(PLAIN:.%=-e /mlvc%$$))
@@ -61,7 +61,7 @@ test-race: ## run the tests under the race detector, but for sweeps, steps and t
 
 # They start the program thousands of times, which the detector makes slow;
 # what it would see there it sees in the packages.
-stories: ## run the stories and the kills of the real program, and the packages in which nothing runs at once
+stories: ## run the stories and the kills of the real program, and the packages in which hardly anything runs at once
 	$(GO) test -vet=off -ldflags=-w -timeout 20m ./cmd/mlvc $(PLAIN)
 
 sweep: ## the sweeps of faults and other tests of many cases, one in many or all (MLVC_SWEEP=1)

@@ -103,11 +103,12 @@ func (b *Backups) recipients(opt BackupRotateOptions, before []string) ([]string
 	}
 	// Who is not named any more was removed already, if the change was interrupted
 	// when it had been their turn; what is remembered tells that from a slip.
-	if unknown := without(without(remove, before), b.memory.Recipients); len(unknown) > 0 && b.memory.Newest != "" {
-		return nil, &UsageError{
-			What: recipientsText(unknown) + " could not read them before",
-			Hint: "those that can: " + strings.Join(before, ", "),
+	if unknown := without(without(remove, before), b.memory.Recipients); len(unknown) > 0 {
+		what := recipientsText(unknown) + " could not read them before"
+		if b.memory.Newest != "" {
+			return nil, &UsageError{What: what, Hint: "those that can: " + strings.Join(before, ", ")}
 		}
+		b.env.Events.Warn(Warning{Code: "no_recipient", Message: what})
 	}
 	after := append(without(before, remove), add...)
 	if len(after) == 0 {

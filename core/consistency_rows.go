@@ -38,20 +38,9 @@ func openTable(ctx context.Context, files dataset.Files, f dataset.File) (*table
 // readRows yields the rows of a table; unread says what became of a place that
 // cannot be read.
 func readRows(ctx context.Context, files dataset.Files, f dataset.File, ignore, columns []string, unread func(dataset.Unread) bool, row func(table.Row) bool) error {
-	return readRowsOf(ctx, files, f, func(t *table.Table) *table.Table { return t }, ignore, columns, unread, row)
-}
-
-// readDrawnRows is readRows for rows that may have been drawn, which they are by
-// all of their columns: they have Row.Whole, too.
-func readDrawnRows(ctx context.Context, files dataset.Files, f dataset.File, ignore, columns []string, unread func(dataset.Unread) bool, row func(table.Row) bool) error {
-	return readRowsOf(ctx, files, f, (*table.Table).Whole, ignore, columns, unread, row)
-}
-
-func readRowsOf(ctx context.Context, files dataset.Files, f dataset.File, as func(*table.Table) *table.Table, ignore, columns []string, unread func(dataset.Unread) bool, row func(table.Row) bool) error {
 	t, done, err := openTable(ctx, files, f)
 	if err == nil {
 		defer done() //nolint:errcheck // it was only read
-		t = as(t)
 		for r, rerr := range t.Without(ignore...).Rows(ctx, columns...) {
 			if place, ok := table.IsPlace(rerr); ok {
 				if !unread(dataset.Unread{Path: f.Path, Place: place.Place, Why: place.Why}) {
@@ -74,9 +63,6 @@ func readRowsOf(ctx context.Context, files dataset.Files, f dataset.File, as fun
 	return nil
 }
 
-// rowReader is readRows or readDrawnRows.
-type rowReader func(ctx context.Context, files dataset.Files, f dataset.File, ignore, columns []string, unread func(dataset.Unread) bool, row func(table.Row) bool) error
-
 // splitRows reads tables for package split.
 func splitRows(ctx context.Context, files dataset.Files, f dataset.File, columns []string) iter.Seq2[split.Row, error] {
 	return rowsWithout()(ctx, files, f, columns)
@@ -90,7 +76,7 @@ func rowsWithout(ignore ...string) split.Rows {
 			err := readRows(ctx, files, f, ignore, columns,
 				func(u dataset.Unread) bool { return yield(split.Row{Unread: &u}, nil) },
 				func(r table.Row) bool {
-					return yield(split.Row{Number: r.Number, Hash: r.Hash, Values: r.Values}, nil)
+					return yield(split.Row{Number: r.Number, Hash: r.Hash, Whole: r.Whole, Values: r.Values}, nil)
 				})
 			if err != nil {
 				yield(split.Row{}, err)
@@ -101,9 +87,9 @@ func rowsWithout(ignore ...string) split.Rows {
 
 // checkRows reads the rows of a table for package check; place tells the split
 // of a row by the values of columns.
-func checkRows(ctx context.Context, read rowReader, files dataset.Files, f dataset.File, ignore, columns []string, place func(table.Row) string) iter.Seq2[check.Row, error] {
+func checkRows(ctx context.Context, files dataset.Files, f dataset.File, ignore, columns []string, place func(table.Row) string) iter.Seq2[check.Row, error] {
 	return func(yield func(check.Row, error) bool) {
-		err := read(ctx, files, f, ignore, columns,
+		err := readRows(ctx, files, f, ignore, columns,
 			func(u dataset.Unread) bool { return yield(check.Row{}, &check.UnreadError{Unread: u}) },
 			func(r table.Row) bool {
 				name := place(r)
@@ -128,7 +114,7 @@ const whyAbsent = "its content is not here"
 // tableRows reads the rows of a table file whose rows are no samples of a
 // scheme.
 func (e *examining) tableRows(ctx context.Context, f dataset.File, ignore []string) iter.Seq2[check.Row, error] {
-	return checkRows(ctx, readRows, e.files, f, ignore, nil, func(table.Row) string { return "" })
+	return checkRows(ctx, e.files, f, ignore, nil, func(table.Row) string { return "" })
 }
 
 // schemeRows reads the rows of tables whose rows are samples of a scheme; nil
@@ -139,13 +125,9 @@ func (e *examining) schemeRows(s split.Scheme, files dataset.Files) func(ctx con
 		return nil
 	}
 	ignore := append([]string{s.Column}, e.config.Ignore...)
-	read := rowReader(readRows)
-	if s.Draws() {
-		read = readDrawnRows
-	}
 	return func(ctx context.Context, f dataset.File) iter.Seq2[check.Row, error] {
-		return checkRows(ctx, read, files, f, ignore, s.Columns(), func(r table.Row) string {
-			name, _ := s.RowSplit(split.Row{Number: r.Number, Hash: r.Whole, Values: r.Values}) // in none: covered tells
+		return checkRows(ctx, files, f, ignore, s.Columns(), func(r table.Row) string {
+			name, _ := s.RowSplit(split.Row{Number: r.Number, Hash: r.Hash, Whole: r.Whole, Values: r.Values}) // in none: covered tells
 			return name
 		})
 	}

@@ -103,7 +103,7 @@ func (e *exporting) describeFiles(ctx context.Context, _ objects.ID, _ objects.C
 		if groups[k] == nil {
 			groups[k], labels[k] = &export.Group{Folder: folder, Ext: k.ext}, make(map[string]bool)
 		}
-		if g := groups[k]; g.Folder == "" || g.Ext == "" {
+		if g := groups[k]; (g.Folder == "" || g.Ext == "") && len(g.Paths) <= maxSplitListed {
 			g.Paths = append(g.Paths, f.Path)
 		}
 		groups[k].Files++

@@ -158,11 +158,7 @@ func (s *checkedSide) rowsOf(ctx context.Context, f inSet, ignore []string, unre
 		}
 	}
 	goOn = true
-	read := rowReader(readRows)
-	if f.Rows {
-		read = readDrawnRows
-	}
-	err = read(ctx, s.files, dataset.File{Path: f.Path, Entry: f.Entry}, ignore, columns,
+	err = readRows(ctx, s.files, dataset.File{Path: f.Path, Entry: f.Entry}, ignore, columns,
 		func(u dataset.Unread) bool { unread(u); return true },
 		func(r table.Row) bool {
 			name := place(r)
@@ -188,7 +184,7 @@ func (s *checkedSide) rowPlace(f inSet) (columns []string, place func(table.Row)
 }
 
 // rowSplits says which columns tell the splits of the set that a row is in, and
-// how: by Row.Whole.
+// how.
 func (s *checkedSide) rowSplits(f inSet) (columns []string, splits func(table.Row) []ModelSplit, err error) {
 	type part struct {
 		ModelSplit
@@ -210,7 +206,7 @@ func (s *checkedSide) rowSplits(f inSet) (columns []string, splits func(table.Ro
 				in = append(in, p.ModelSplit) // it has the table as a whole
 				continue
 			}
-			row := split.Row{Number: r.Number, Hash: r.Whole, Values: r.Values[p.from:]}
+			row := split.Row{Number: r.Number, Hash: r.Hash, Whole: r.Whole, Values: r.Values[p.from:]}
 			if name, err := p.scheme.RowSplit(row); err == nil && name == p.Split {
 				in = append(in, p.ModelSplit)
 			}

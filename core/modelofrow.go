@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -249,9 +248,7 @@ func (s *rowSearch) tables(ctx context.Context, side *checkedSide) func(func(inS
 }
 
 func lookedAs(f inSet, ignore []string) lookedTable {
-	name := strings.ToLower(f.Path)
-	bare := strings.TrimSuffix(name, ".gz")
-	return lookedTable{f.Content, path.Ext(bare) + name[len(bare):], columnsKey(ignore)}
+	return lookedTable{f.Content, dataset.Ending(f.Path), columnsKey(ignore)}
 }
 
 // bringTables makes the tables be here that were not looked at. Where that
@@ -350,7 +347,7 @@ func (s *checkedSide) splitsOfRows(ctx context.Context, f inSet, numbers []int64
 		return nil, err.Error(), nil
 	}
 	places = make(map[int64][]ModelSplit)
-	err = readDrawnRows(ctx, s.files, f.File, nil, columns,
+	err = readRows(ctx, s.files, f.File, nil, columns,
 		func(u dataset.Unread) bool {
 			unread = cmp.Or(unread, placeText(u))
 			return true

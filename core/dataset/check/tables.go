@@ -98,7 +98,7 @@ func (w *walk) table(p placed) (table, bool) {
 
 // name is the name under which the rows of a table are kept.
 func (w *walk) rowsName(t table) objects.ID {
-	text := appendTexts(nil, append([]string{t.rule}, w.Config.Ignore...))
+	text := appendTexts(nil, append([]string{t.rule, dataset.Ending(t.Path)}, w.Config.Ignore...))
 	return objects.Derive(rowsContext, text, t.Content[:])
 }
 

@@ -461,3 +461,28 @@ func TestImageSetsChange(t *testing.T) {
 		}
 	}
 }
+
+// Rows are drawn by all of their columns, however many of them count in the hash
+// by which they are found again.
+func TestRowsAreDrawnWhole(t *testing.T) {
+	s, err := split.ParseRule("rows", `{"ratios":{"a":1,"b":1},"table":["t.csv"]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[string]bool)
+	for n := range 40 {
+		whole := objects.Sum(objects.KindChunk, fmt.Append(nil, n))
+		want, err := s.RowSplit(split.Row{Hash: whole})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.RowSplit(split.Row{Hash: objects.Sum(objects.KindChunk, []byte("the same")), Whole: whole})
+		if err != nil || got != want {
+			t.Errorf("row %d is in %q, %v; want %q", n, got, err, want)
+		}
+		seen[got] = true
+	}
+	if len(seen) != 2 {
+		t.Errorf("all rows are in %v", seen)
+	}
+}

@@ -14,7 +14,8 @@ import (
 // Row is one row of a table, or what could not be read of it.
 type Row struct {
 	Number int64      // from 1, a header not counted
-	Hash   objects.ID // of the canonical row
+	Hash   objects.ID // of the canonical row, maybe without some columns
+	Whole  objects.ID // of all of it, by which it is drawn; zero: Hash
 	Values []string   // of the columns asked for, in their order; valid until the next row
 	Unread *dataset.Unread
 }

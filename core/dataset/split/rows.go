@@ -1,6 +1,7 @@
 package split
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -30,7 +31,8 @@ func (s Scheme) rowGroup(row Row) (kind byte, key string) {
 	if at := s.match.groupC; at >= 0 && row.Values[at] != "" {
 		return byKey, row.Values[at]
 	}
-	return byRow, string(row.Hash[:])
+	whole := cmp.Or(row.Whole, row.Hash)
+	return byRow, string(whole[:])
 }
 
 // RowClass returns the class of a row.

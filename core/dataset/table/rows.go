@@ -26,8 +26,8 @@ type Row struct {
 	// Hash is that of the canonical row: the same for the same data in every
 	// format.
 	Hash objects.ID
-	// Whole is the hash in which every column counts, if Table.Whole asked for
-	// it; else zero.
+	// Whole is the hash in which every column counts, also those of
+	// Table.Without.
 	Whole objects.ID
 }
 
@@ -217,7 +217,7 @@ type worker struct {
 
 func (r *reading) newWorker() *worker {
 	w := &worker{r: r, hasher: newRowHasher(r.t.ignored), places: make([]int, len(r.columns)), before: make([]string, len(r.columns))}
-	if r.t.whole && len(r.t.ignored) > 0 {
+	if len(r.t.ignored) > 0 {
 		w.whole = newRowHasher(nil)
 	}
 	switch r.t.format {
@@ -264,11 +264,9 @@ func (w *worker) row(row *decoded) error {
 		row.Values[i] = w.before[i]
 	}
 	row.Hash = w.hasher.sum(names, values)
-	switch {
-	case w.whole != nil:
+	row.Whole = row.Hash
+	if w.whole != nil {
 		row.Whole = w.whole.sum(names, values)
-	case w.r.t.whole:
-		row.Whole = row.Hash
 	}
 	return nil
 }

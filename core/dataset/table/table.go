@@ -77,7 +77,6 @@ type Table struct {
 	content dataset.Content
 	columns []string
 	ignored []string
-	whole   bool     // Row.Whole is wanted
 	comma   byte     // of CSV
 	parquet *parquet // of Parquet
 }
@@ -119,18 +118,11 @@ func (t *Table) Columns() []string { return slices.Clone(t.columns) }
 func (t *Table) Has(column string) bool { return slices.Contains(t.columns, column) }
 
 // Without returns the table with columns that do not count in the hash of a
-// row, such as a running number. It need not have them.
+// row, such as a running number, which costs a second hash of each row. It need
+// not have them; an empty name is no column.
 func (t *Table) Without(columns ...string) *Table {
 	other := *t
-	other.ignored = slices.Concat(t.ignored, columns)
-	return &other
-}
-
-// Whole returns the table with Row.Whole in its rows, which costs a second hash
-// of each where columns do not count.
-func (t *Table) Whole() *Table {
-	other := *t
-	other.whole = true
+	other.ignored = slices.DeleteFunc(slices.Concat(t.ignored, columns), func(c string) bool { return c == "" })
 	return &other
 }
 
