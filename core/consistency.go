@@ -98,9 +98,20 @@ type examining struct {
 // factsPath is the folder of the cache of facts.
 func (r *Repo) factsPath() string { return filepath.Join(r.cachePath(), "facts") }
 
+// treeFacts is how many bytes the facts of trees of one kind may take before
+// those that no run asks for go. Ten bytes a file are usual, so that a million
+// files keep what belongs to the last two or three commits.
+const treeFacts = 32 << 20
+
 // openFacts opens the cache of facts. What it keeps is lost without harm, so
 // that an error of closing it says nothing.
-func (r *Repo) openFacts() *facts.Cache { return facts.Open(r.env.FS, r.factsPath()) }
+func (r *Repo) openFacts() *facts.Cache {
+	c := facts.Open(r.env.FS, r.factsPath())
+	for _, kind := range append([]string{factSplit}, check.TreeKinds...) {
+		c.Limit(kind, treeFacts)
+	}
+	return c
+}
 
 // run applies the schemes and looks at the rules. Split tables are put into the
 // store, and are durable when it is next synced.

@@ -54,17 +54,16 @@ func makeImages(ctx context.Context, data string, n int) error {
 
 func madeImage(seed uint64) []byte {
 	r := rand.New(newNoise(seed))
-	type wave struct{ x, y, phase, height float64 }
 	waves := make([]wave, 6)
 	for i := range waves {
-		waves[i] = wave{r.NormFloat64() * 0.08, r.NormFloat64() * 0.08, r.Float64() * 2 * math.Pi, 10 + r.Float64()*25}
+		waves[i] = newWave(r.NormFloat64()*0.08, r.NormFloat64()*0.08, r.Float64()*2*math.Pi, 10+r.Float64()*25)
 	}
 	img := image.NewGray(image.Rect(0, 0, imageSide, imageSide))
 	for y := range imageSide {
 		for x := range imageSide {
 			v := 128 + r.NormFloat64()*4
-			for _, w := range waves {
-				v += w.height * math.Cos(w.x*float64(x)+w.y*float64(y)+w.phase)
+			for i := range waves {
+				v += waves[i].at(x, y)
 			}
 			img.Pix[y*img.Stride+x] = uint8(max(0, min(255, v)))
 		}
@@ -75,6 +74,22 @@ func madeImage(seed uint64) []byte {
 	}
 	return out.Bytes()
 }
+
+// wave is a plane wave over an image: the cosine of a sum, of which the sines
+// and cosines of both parts are kept, for they are slow to make.
+type wave struct{ sinX, cosX, sinY, cosY [imageSide]float64 }
+
+func newWave(x, y, phase, height float64) wave {
+	var w wave
+	for i := range imageSide {
+		w.sinX[i], w.cosX[i] = math.Sincos(x * float64(i))
+		sin, cos := math.Sincos(y*float64(i) + phase)
+		w.sinY[i], w.cosY[i] = height*sin, height*cos
+	}
+	return w
+}
+
+func (w *wave) at(x, y int) float64 { return w.cosX[x]*w.cosY[y] - w.sinX[x]*w.sinY[y] }
 
 // ensureImages makes a first commit that is held to splits and checks.
 func (b *bench) ensureImages(ctx context.Context, s *set) error {

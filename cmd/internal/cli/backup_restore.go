@@ -116,7 +116,7 @@ func (a *app) printRestored(t *text, res core.BackupRestoreResult) {
 	a.printHealed(t, res.Healed)
 	printCarried(t, res.Carried)
 	printSealed(t, res.Sealed, "bring the repository back with --repo and unseal it there")
-	t.line("  every byte was verified; took %s (%s)", took(res.Took), rate(res.Bytes, res.Took))
+	t.line("  every byte was verified; took %s", tookFor(res.Bytes, res.Took))
 }
 
 func (a *app) printRepo(t *text, res core.BackupRepoResult) {

@@ -167,7 +167,7 @@ func printCommit(t *text, res core.CommitResult, message string) {
 	for _, p := range res.Pointers {
 		t.line("  for git: %s names it", quoted(p))
 	}
-	t.line("  read %s, %s, stored %s in %s (%s)", plural(res.FilesRead, "file"), size(res.BytesRead), size(res.Stored), took(res.Took), rate(res.BytesRead, res.Took))
+	t.line("  read %s, %s, stored %s in %s", plural(res.FilesRead, "file"), size(res.BytesRead), size(res.Stored), tookFor(res.BytesRead, res.Took))
 }
 
 // changesText sums up a delta on one line.

@@ -77,6 +77,14 @@ func rate(n int64, d time.Duration) string {
 	return size(int64(float64(n)/d.Seconds())) + "/s"
 }
 
+// tookFor is took, and at what rate where that says anything.
+func tookFor(n int64, d time.Duration) string {
+	if n < 1<<20 {
+		return took(d)
+	}
+	return took(d) + " (" + rate(n, d) + ")"
+}
+
 // moment writes a time in its own zone.
 func moment(t time.Time) string { return t.Format("2006-01-02 15:04:05 -0700") }
 

@@ -28,6 +28,8 @@ func TestUnits(t *testing.T) {
 		took(3*time.Hour + time.Minute):   "3 h 1 min",
 		rate(1<<20, time.Second):          "1.0 MiB/s",
 		rate(1, 0):                        "-",
+		tookFor(3, time.Second):           "1.0 s",
+		tookFor(1<<20, time.Second):       "1.0 s (1.0 MiB/s)",
 		quoted("data/straße"):             "data/straße",
 		quoted("a b"):                     "a b",
 		quoted("a\nb"):                    `"a\nb"`,

@@ -83,9 +83,9 @@ type Scheme struct {
 	Sample func(path string) bool
 	// Groups are the groups that must not cross splits; nil: none declared.
 	Groups *Groups
-	// Rows reads the rows of a table that the split table marks with dataset.AllRows,
-	// each with its split. What decides the split of a row does not count in
-	// its hash.
+	// Rows reads the rows of a table, each with its split, where the samples are
+	// rows: the split table marks the tables with dataset.AllRows. What decides the
+	// split of a row does not count in its hash. nil: the samples are files.
 	Rows func(ctx context.Context, f dataset.File) iter.Seq2[Row, error]
 
 	Before *Before // the first parent's; nil: it has no such scheme

@@ -35,8 +35,32 @@ func (w *walk) contents(ctx context.Context) (*membership, error) {
 	return m, err
 }
 
-// overlap: no sample is in two splits.
+// ofFiles is a rule that compares files, which no sample is where rows are.
+func (w *walk) ofFiles(rule dataset.Rule, do look) look {
+	if w.scheme.Rows == nil {
+		return do
+	}
+	return func(context.Context, *Scheme) (looked, error) {
+		if w.Config.set(rule) {
+			return looked{skipped: "the samples are rows; see the rule rows"}, nil
+		}
+		return looked{}, errNotAsked{}
+	}
+}
+
+// countedRows is how many rows are in the splits, as they were assigned.
+func (s *Scheme) countedRows() (n int64) {
+	for _, c := range s.Counts {
+		n += c.Rows
+	}
+	return n
+}
+
+// overlap: no sample is in two splits. Of rows, those that were are given.
 func (w *walk) overlap(ctx context.Context, s *Scheme) (looked, error) {
+	if s.Rows != nil {
+		return looked{samples: s.countedRows()}, nil
+	}
 	m, err := w.contents(ctx)
 	if err != nil {
 		return looked{}, err
@@ -84,8 +108,11 @@ func subject(path string, e *objects.Entry) string {
 	return e.Content.String()
 }
 
-// covered: every sample is in a split.
-func (w *walk) covered(ctx context.Context, _ *Scheme) (looked, error) {
+// covered: every sample is in a split. Of rows, those that are in none are given.
+func (w *walk) covered(ctx context.Context, s *Scheme) (looked, error) {
+	if s.Rows != nil {
+		return looked{samples: s.countedRows() + w.out.tally(dataset.RuleCovered, s.Name).all}, nil
+	}
 	m, err := w.contents(ctx)
 	if err != nil {
 		return looked{}, err

@@ -44,6 +44,13 @@ func TestRowScheme(t *testing.T) {
 	if r := w.commit(); len(r.Findings) > 0 {
 		t.Fatal(r.Findings)
 	}
+	looked := map[dataset.Rule]int64{}
+	for _, c := range w.check().Rules {
+		looked[c.Rule] = c.Samples
+	}
+	if _, ok := looked[dataset.RuleContent]; ok || looked[dataset.RuleOverlap] != 4 || looked[dataset.RuleRows] != 4 {
+		t.Errorf("looked at %v", looked)
+	}
 	// Row 3 goes to training, row 4 is in both, row 5 is new in test, and is of a's group.
 	w.Put("meta.csv", "user,text,split\na,one,train\na,one,train\nb,two,train\nc,three,test\na,four,test\nc,three,train\n")
 	r := w.check()

@@ -43,6 +43,9 @@ type looked struct {
 	skipped string
 }
 
+// look looks at one scheme by one rule.
+type look func(context.Context, *Scheme) (looked, error)
+
 // scheme checks one scheme. Overlap, covered and content are found in one walk.
 func (r *run) scheme(ctx context.Context, s *Scheme) error {
 	if s.Name == "" {
@@ -51,15 +54,15 @@ func (r *run) scheme(ctx context.Context, s *Scheme) error {
 	w := &walk{run: r, scheme: s}
 	steps := []struct {
 		rule dataset.Rule
-		do   func(context.Context, *Scheme) (looked, error)
+		do   look
 	}{
 		{dataset.RuleOverlap, w.overlap},
-		{dataset.RuleContent, w.content},
+		{dataset.RuleContent, w.ofFiles(dataset.RuleContent, w.content)},
 		{dataset.RuleGroups, w.groups},
 		{dataset.RuleFrozen, w.frozen},
 		{dataset.RuleMoved, w.moved},
 		{dataset.RuleRows, w.rows},
-		{dataset.RuleNear, w.near},
+		{dataset.RuleNear, w.ofFiles(dataset.RuleNear, w.near)},
 		{dataset.RuleDrift, w.drift},
 		{dataset.RuleCovered, w.covered},
 	}
@@ -77,7 +80,7 @@ type errNotAsked struct{}
 
 func (errNotAsked) Error() string { return "not asked for" }
 
-func (r *run) rule(ctx context.Context, rule dataset.Rule, s *Scheme, do func(context.Context, *Scheme) (looked, error)) error {
+func (r *run) rule(ctx context.Context, rule dataset.Rule, s *Scheme, do look) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -92,6 +92,10 @@ const (
 	membershipKind    = "membership-v1"
 )
 
+// TreeKinds are the kinds of facts that are of one tree, and as large as it: of
+// use until the next commit.
+var TreeKinds = []string{membershipKind, nearKind}
+
 // name is the name under which a membership is kept: of all that decides it.
 func (w *walk) name(k keyed, rule string, tree objects.ID, table objects.ID) objects.ID {
 	var text []byte

@@ -60,6 +60,7 @@ func (w *world) input() (check.Input, *check.Before) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	s := w.scheme
 	splits := map[string]string{}
 	counts := map[string]dataset.Count{}
 	texts := map[string]*strings.Builder{}
@@ -86,8 +87,14 @@ func (w *world) input() (check.Input, *check.Before) {
 			add(name, p+"\x00"+w.Text(p)+"\x00")
 		}
 		if value == dataset.AllRows {
+			s.Rows = rowsOf(snapshot, "split")
 			for row := range tableRows(w.Text(p), "split", nil) {
 				add(row.Split, row.Hash.String())
+				if row.Split != "" {
+					c := counts[row.Split]
+					c.Rows++
+					counts[row.Split] = c
+				}
 			}
 		}
 	}
@@ -95,12 +102,10 @@ func (w *world) input() (check.Input, *check.Before) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s := w.scheme
 	s.Table, s.Counts, s.Before, s.Fingerprints = table, counts, w.before, map[string]objects.ID{}
 	for name, text := range texts {
 		s.Fingerprints[name] = objects.Derive("test", []byte(text.String()))
 	}
-	s.Rows = rowsOf(snapshot, "split")
 	in := w.in
 	in.Files, in.Getter, in.Tree, in.Schemes, in.Facts = snapshot, w.Store, snapshot.Tree, []check.Scheme{s}, w.facts
 	return in, &check.Before{

@@ -10,8 +10,8 @@
 // generation. Once that is larger than it should be, Close makes it the old
 // one, and what nobody had asked for since the last time is gone. So a kind
 // takes about twice GenerationBytes, or twice what one run asks for if that is
-// more. A fact larger than LargeFact has a file of its own, which its generation
-// names.
+// more; less where it is given a limit. A fact larger than LargeFact has a file
+// of its own, which its generation names.
 package facts
 
 import (
@@ -64,6 +64,15 @@ func Open(fsys vfs.FS, dir string) *Cache {
 
 // Get returns a fact. Its bytes must not be changed.
 func (c *Cache) Get(kind string, id objects.ID) ([]byte, bool) { return c.kind(kind).get(id) }
+
+// Limit bounds a kind of which only the newest facts are of use, such as what
+// was found of one whole tree after another: a generation of it becomes old at
+// that many bytes, in its own file or in those that it names. It comes before
+// the kind is first used.
+func (c *Cache) Limit(kind string, bytes int64) {
+	k := c.kind(kind)
+	k.generation, k.large = bytes, bytes
+}
 
 // Put keeps a fact; its bytes must not be changed afterwards. Where it cannot
 // be written Close says so.

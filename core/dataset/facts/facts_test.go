@@ -223,6 +223,25 @@ func TestGenerations(t *testing.T) {
 	}
 }
 
+// Of a kind of which each run needs the newest fact alone, no more than the
+// limit lies there twice, and the fact of the run before is always known.
+func TestLimit(t *testing.T) {
+	dir := t.TempDir()
+	for n := range 40 {
+		c := Open(vfs.OS, dir)
+		c.Limit("tree", 3*LargeFact)
+		if n > 0 {
+			want(t, c, "tree", id(n-1), bytes.Repeat([]byte{byte(n - 1)}, LargeFact))
+		}
+		c.Put("tree", id(n), bytes.Repeat([]byte{byte(n)}, LargeFact))
+		closeCache(t, c)
+		files, err := os.ReadDir(filepath.Join(dir, "tree"))
+		if err != nil || len(files) > 2+2*4 {
+			t.Fatalf("after %d runs there are %d files, %v", n+1, len(files), err)
+		}
+	}
+}
+
 // What a crash left goes once it is old enough not to be another process's.
 func TestLeftoversGo(t *testing.T) {
 	dir := t.TempDir()
