@@ -317,18 +317,22 @@ const (
 )
 
 // splitRulesChanged compares the schemes of the working mlvc.toml with those of
-// a commit. What is wrong in mlvc.toml is for commit and check to say.
+// a commit. What is wrong in mlvc.toml is a warning: commit and check fail of it.
 func (r *Repo) splitRulesChanged(of []objects.Split) ([]SchemeChange, error) {
 	rules, err := r.Rules()
-	if _, bad := errors.AsType[*RulesError](err); bad || rules.Away {
+	if err == nil && rules.Away {
+		return nil, nil
+	}
+	var schemes []split.Scheme
+	if err == nil {
+		schemes, err = rules.schemes()
+	}
+	if bad, ok := errors.AsType[*RulesError](err); ok {
+		r.env.Events.Warn(Warning{Code: "rules", Message: bad.Error() + "; the next commit is refused until that is mended"})
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
-	}
-	schemes, err := rules.schemes()
-	if err != nil {
-		return nil, nil //nolint:nilerr // see above
 	}
 	var changes []SchemeChange
 	for _, s := range schemes {
