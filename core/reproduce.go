@@ -262,6 +262,8 @@ func (r *Repo) resolveModelOr(ctx context.Context, spec revision.Spec, rev strin
 	m, merr := r.Model(ctx, rev)
 	var none *NoModelError
 	switch {
+	case errors.As(merr, &none) && err != nil && len(none.Near) > 0:
+		return nil, objects.ID{}, none
 	case errors.As(merr, &none):
 		return nil, t.ID, err
 	case merr != nil:
