@@ -193,7 +193,7 @@ func (f *fetching) take(ctx context.Context, ref refs.Ref) error {
 		return err
 	case !old.IsZero() && !ref.Name.IsBranch():
 		f.res.Kept = append(f.res.Kept, name.Short())
-		f.env.Events.Warn(Warning{Code: "name_kept", Message: fmt.Sprintf("%s is at %v here and at %v at %s; it stays as it is here", name, old, ref.Value, f.res.Remote)})
+		f.env.Events.Warn(Warning{Code: "name_kept", Message: fmt.Sprintf("%s is at %v here and at %v at %s; it stays as it is here%s", name, old, ref.Value, f.res.Remote, otherModel(name))})
 		return nil
 	}
 	f.moves = append(f.moves, refs.Move{Name: name, Old: old, New: ref.Value})

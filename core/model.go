@@ -2,10 +2,12 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/refs"
@@ -19,7 +21,8 @@ type ModelLinkOptions struct {
 	// Weights and Params are files, absolute; empty: none. Params is text.
 	Weights, Params string
 	Metrics         map[string]string
-	// Code is a git revision; while paired it is kept as its full hash.
+	// Code is a git revision, kept as its full hash where the git repository
+	// around the dataset knows it. While paired it has to.
 	Code string
 	// Force replaces another link of the model.
 	Force bool
@@ -73,10 +76,10 @@ func (r *Repo) describeModel(ctx context.Context, id string, opt ModelLinkOption
 		}
 		link.Weights = &ModelWeights{Name: r.weightsName(opt.Weights), Size: hash.Size, Content: hash.Content}
 	}
-	paired, err := r.Paired()
-	if err != nil || !paired || opt.Code == "" {
-		return link, err
+	if opt.Code == "" {
+		return link, nil
 	}
+	var err error
 	link.Code, err = r.codeRevision(ctx, opt.Code)
 	return link, err
 }
@@ -111,14 +114,38 @@ func (r *Repo) weightsFile(name string) string {
 	return filepath.Join(r.root, name)
 }
 
-// codeRevision finds the full hash of a git revision.
+// codeRevision finds the full hash of a git revision, for names move. A dataset
+// that is not paired may have its code in another repository, so that what the
+// one around it does not know is kept as it was said.
 func (r *Repo) codeRevision(ctx context.Context, rev string) (string, error) {
-	git, err := openGit(ctx, r.env, r.root)
+	paired, err := r.Paired()
 	if err != nil {
 		return "", err
 	}
-	defer git.close()
-	return git.Resolve(ctx, rev)
+	git, err := openGit(ctx, r.env, r.root)
+	if err == nil {
+		defer git.close()
+		rev, err = resolvedCode(ctx, git, rev)
+	}
+	if paired || err == nil || ctx.Err() != nil {
+		return rev, err
+	}
+	if strings.HasPrefix(rev, "HEAD") || strings.HasPrefix(rev, "@") {
+		return "", &UsageError{
+			What: fmt.Sprintf("%s says nothing of the code, for there is no git repository around the dataset that has it", rev),
+			Hint: `name the full hash of the code ("git rev-parse HEAD" prints it)`,
+		}
+	}
+	return rev, nil
+}
+
+// resolvedCode is the full hash of a revision; with an error the revision.
+func resolvedCode(ctx context.Context, git *gitPlace, rev string) (string, error) {
+	hash, err := git.Resolve(ctx, rev)
+	if err != nil {
+		return rev, err
+	}
+	return hash, nil
 }
 
 // linkModel records a link to a data commit.

@@ -70,7 +70,8 @@ type Leak struct {
 
 // CheckModel compares what a model was trained on with what it is measured on.
 // Labels, empty files and empty rows are no samples. Which columns do not count
-// in rows, and how near is near, is what the mlvc.toml of the commits say.
+// in rows, and how near is near, is what the mlvc.toml of the commits say. It
+// fails with a *NothingToCheckError where a side is empty.
 func (r *Repo) CheckModel(ctx context.Context, opt ModelCheckOptions) (ModelCheck, error) {
 	m, err := r.Model(ctx, opt.Model)
 	if err != nil {
@@ -78,6 +79,9 @@ func (r *Repo) CheckModel(ctx context.Context, opt ModelCheckOptions) (ModelChec
 	}
 	c := &modelChecking{Repo: r, opt: opt, res: ModelCheck{Model: m.Model, Trained: seenBy(m)}, facts: r.openFacts()}
 	defer c.facts.Close() //nolint:errcheck // facts may be lost
+	if err := c.trainedOn(m); err != nil {
+		return c.res, err
+	}
 	if err := c.prepare(ctx); err != nil {
 		return c.res, err
 	}
@@ -85,6 +89,9 @@ func (r *Repo) CheckModel(ctx context.Context, opt ModelCheckOptions) (ModelChec
 		if err := compare(ctx); err != nil {
 			return c.res, err
 		}
+	}
+	if err := c.compared(); err != nil {
+		return c.res, err
 	}
 	c.res.Clean = !slices.ContainsFunc(c.res.Methods, func(m LeakMethod) bool { return m.Level == dataset.Error && m.Leaks > 0 })
 	return c.res, nil
@@ -99,6 +106,37 @@ type modelChecking struct {
 	trained, evaluated *checkedSide
 	ignore             []string   // columns that do not count in rows
 	limits             check.Near // of near-duplicates
+}
+
+// trainedOn fails for a model that has no split that it was trained on: that is
+// not what all of the data would be.
+func (c *modelChecking) trainedOn(m ModelInfo) error {
+	if len(m.Splits) == 0 || len(c.res.Trained.Splits) > 0 {
+		return nil
+	}
+	return &UsageError{
+		What: fmt.Sprintf("the link of model %s names no split that it was trained on, only what it was measured on", m.Model),
+		Hint: "if it was trained on some of the data, link it with that too: --force --splits train=…",
+	}
+}
+
+// compared fails where there was nothing to compare, in an empty folder or
+// split: what would be called clean would be a slip.
+func (c *modelChecking) compared() error {
+	switch {
+	case c.res.Evaluated.Files == 0:
+		return &NothingToCheckError{What: "what the model is to be measured on"}
+	case c.res.Trained.Files == 0:
+		return &NothingToCheckError{What: "what model " + c.res.Model + " was trained on"}
+	}
+	return nil
+}
+
+// NothingToCheckError is for a side of a check that has no files.
+type NothingToCheckError struct{ What string }
+
+func (e *NothingToCheckError) Error() string {
+	return fmt.Sprintf("there are no files in %s, so that nothing can be compared", e.What)
 }
 
 // prepare opens both sides.

@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -228,5 +229,26 @@ func TestVerifyModelMakesFingerprintsAgain(t *testing.T) {
 	}
 	if _, err := os.Lstat(into); err == nil {
 		t.Error("something was written")
+	}
+}
+
+// TestModelCheckNeedsBothSides: where there is nothing to compare, nothing is
+// called clean.
+func TestModelCheckNeedsBothSides(t *testing.T) {
+	r := newTrained(t)
+	r.record(map[string]string{"a": "1", "b": "2"}, CommitOptions{})
+	r.split("default", map[string]string{"a": "train", "b": "test"})
+	r.link(ModelLinkOptions{Model: "foreign", Splits: splitsOf(t, "test")})
+	r.link(ModelLinkOptions{Model: "run", Splits: splitsOf(t, "train")})
+	_, err := r.CheckModel(r.ctx, ModelCheckOptions{Model: "foreign", On: "HEAD:test"})
+	if _, ok := errors.AsType[*UsageError](err); !ok {
+		t.Errorf("a model that was only measured: %v", err)
+	}
+	_, err = r.CheckModel(r.ctx, ModelCheckOptions{Model: "run", Files: []string{t.TempDir()}})
+	if _, ok := errors.AsType[*NothingToCheckError](err); !ok {
+		t.Errorf("an empty folder: %v", err)
+	}
+	if _, err = r.CheckModel(r.ctx, ModelCheckOptions{Model: "run", On: "HEAD:test"}); err != nil {
+		t.Error(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -437,6 +438,46 @@ func TestVerifyModel(t *testing.T) {
 	os.Remove(weights)
 	if got := state()[2]; got != "weights false false" {
 		t.Error(got)
+	}
+}
+
+// TestVerifyModelFindsCommittedWeights: weights that are kept with the data are
+// there when the file is that of a later model, whether they came with the data
+// or after them.
+func TestVerifyModelFindsCommittedWeights(t *testing.T) {
+	for _, opt := range []struct {
+		name   string
+		before bool // the link is made before the weights are committed
+	}{{"with the data", false}, {"after the data", true}} {
+		t.Run(opt.name, func(t *testing.T) {
+			r := newTrained(t)
+			r.record(map[string]string{"a": "1"}, CommitOptions{})
+			link := ModelLinkOptions{Model: "run", Weights: filepath.Join(r.root, "w.bin")}
+			if opt.before {
+				os.WriteFile(link.Weights, []byte("weights"), 0o666)
+				r.link(link)
+			}
+			has := r.record(map[string]string{"w.bin": "weights"}, CommitOptions{})
+			if !opt.before {
+				r.link(link)
+			}
+			r.record(map[string]string{"w.bin": "WEIGHTS"}, CommitOptions{})
+			weights := func(opt ModelVerifyOptions) string {
+				opt.Model = "run"
+				list, err := r.VerifyModel(r.ctx, opt)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return fmt.Sprint(list[2].OK, " ", list[2].Detail)
+			}
+			want := fmt.Sprintf("true w.bin as commit %s has it: 7 bytes, BLAKE3 %s", has.Short(), objects.Sum(objects.KindChunk, []byte("weights")))
+			if got := weights(ModelVerifyOptions{}); got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+			if got := weights(ModelVerifyOptions{Weights: link.Weights}); !strings.HasPrefix(got, "false ") {
+				t.Errorf("of a file that was named: %s", got)
+			}
+		})
 	}
 }
 

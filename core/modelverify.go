@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -162,32 +161,6 @@ func (r *Repo) bringRows(ctx context.Context, tree objects.ID, of objects.Split)
 			}
 		}
 	})
-}
-
-func (r *Repo) verifyModelWeights(ctx context.Context, m ModelInfo, opt ModelVerifyOptions) (ModelVerified, error) {
-	part := ModelVerified{Part: "weights", OK: true}
-	if m.Weights == nil {
-		part.Skipped, part.Detail = true, "the link names none"
-		return part, nil
-	}
-	name := opt.Weights
-	if name == "" {
-		name = r.weightsFile(m.Weights.Name)
-	}
-	hash, err := Hash(ctx, r.env.FS, name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		part.OK, part.Detail = false, fmt.Sprintf("the weights are not at %s on this machine; --weights FILE checks another place", name)
-		return part, nil
-	case err != nil:
-		return part, err
-	case hash.Content != m.Weights.Content:
-		part.OK = false
-		part.Detail = fmt.Sprintf("%s has other bytes: %s, not %s", name, hash.Content.Short(), m.Weights.Content.Short())
-		return part, nil
-	}
-	part.Detail = fmt.Sprintf("%s: %d bytes, BLAKE3 %s", name, hash.Size, hash.Content)
-	return part, nil
 }
 
 func (r *Repo) verifyModelCode(ctx context.Context, m ModelInfo, _ ModelVerifyOptions) (ModelVerified, error) {

@@ -87,7 +87,7 @@ func (p *pushing) compare(ctx context.Context) ([]refs.Move, error) {
 // keep leaves a name that nobody asked for as the remote has it: that one tag
 // differs does not keep a branch from being pushed.
 func (p *pushing) keep(name refs.Name, theirs objects.ID) {
-	p.env.Events.Warn(Warning{Code: "name_kept", Message: fmt.Sprintf("%s is at %s here and at %s at %s; it stays as it is there", name, p.wanted[name].Short(), theirs.Short(), p.res.Remote)})
+	p.env.Events.Warn(Warning{Code: "name_kept", Message: fmt.Sprintf("%s is at %s here and at %s at %s; it stays as it is there%s", name, p.wanted[name].Short(), theirs.Short(), p.res.Remote, otherModel(name))})
 	p.res.Kept = append(p.res.Kept, name.Short())
 	delete(p.wanted, name) // the next try does not ask again
 }

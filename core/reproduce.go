@@ -51,6 +51,13 @@ func (e *NoGitRevisionError) Error() string {
 	return fmt.Sprintf("no git commit has a pointer to commit %s", e.Commit.Short())
 }
 
+// CodeGoneError is for a model whose code git does not have.
+type CodeGoneError struct{ Model, Code string }
+
+func (e *CodeGoneError) Error() string {
+	return fmt.Sprintf("git does not have the code of model %s: %s", e.Model, e.Code)
+}
+
 // NoPointerError is for a git revision without a pointer to this dataset.
 type NoPointerError struct{ Rev string }
 
@@ -203,6 +210,9 @@ func (p *reproducing) find(ctx context.Context, git *gitPlace, spec revision.Spe
 	if p.model != nil && p.model.Code != "" {
 		p.code = true
 		p.res.Git, err = git.Resolve(ctx, p.model.Code)
+		if _, gone := errors.AsType[*gitpair.RevisionError](err); gone {
+			err = &CodeGoneError{Model: p.model.Model, Code: p.model.Code}
+		}
 		return err
 	}
 	p.res.Git, err = p.gitOf(ctx, git, p.res.Commit)
@@ -252,6 +262,8 @@ func (r *Repo) resolveModelOr(ctx context.Context, spec revision.Spec, rev strin
 	m, merr := r.Model(ctx, rev)
 	var none *NoModelError
 	switch {
+	case errors.As(merr, &none) && err != nil && len(none.Near) > 0:
+		return nil, objects.ID{}, none
 	case errors.As(merr, &none):
 		return nil, t.ID, err
 	case merr != nil:

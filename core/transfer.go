@@ -132,6 +132,16 @@ func nameMove(name refs.Name, change string, old, new objects.ID) NameMove {
 	return NameMove{Name: name.Short(), Kind: kindOf(name), Change: change, Old: old, New: new}
 }
 
+// otherModel says what can be done about a model that is linked otherwise at a
+// remote; empty: it is no model.
+func otherModel(name refs.Name) string {
+	if !strings.HasPrefix(string(name), refs.Models) {
+		return ""
+	}
+	id := modelID(name)
+	return ` (theirs instead: "mlvc model unlink ` + id + `", then "mlvc fetch"; both: link this one under another ID)`
+}
+
 func kindOf(name refs.Name) string {
 	kind, _, _ := strings.Cut(string(name), "/")
 	return kind

@@ -308,7 +308,11 @@ func explainRejected(e *core.RejectedError) failure {
 			hint("check that it is the right remote; push under another name, or to another place")
 		case core.WhyExists:
 			line += "the remote has another one, at " + n.Remote.Short()
-			hint("tags are for good: choose another name, or delete it there first (" + deleteAt(e.Remote, n) + ")")
+			lasting := "tags are for good: choose another name"
+			if n.Kind == "model" {
+				lasting = "what a model saw is not replaced: link it under another ID"
+			}
+			hint(lasting + ", or delete it there first (" + deleteAt(e.Remote, n) + ")")
 		default:
 			line += "the remote is not where it was seen"
 			if !n.Remote.IsZero() {

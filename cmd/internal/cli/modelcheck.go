@@ -16,7 +16,8 @@ func (a *app) modelVerifyCommand() *cobra.Command {
 	cmd := a.command(spec{
 		use: "verify ID", short: "Is all that a model was made of still there, and right?",
 		long: `Check that the commit of a model's data and its tree are whole, that its splits have the fingerprints
-that the link says, that the weights have the bytes, and that git has the code.`,
+that the link says, that the weights have the bytes, and that git has the code. Weights whose file is
+gone, or that of a later model by now, are sought in the commits, at the same path.`,
 		example: `
 mlvc model verify run-42
 mlvc model verify run-42 --full                  # reads every byte of the data

@@ -25,5 +25,14 @@ func explainModel(err error) (failure, bool) {
 	if _, ok := errors.AsType[*core.WrongSplitsError](err); ok {
 		return failure{Code: "wrong_splits", Hint: `"mlvc model verify ID" looks at every part of the model`, Exit: ExitDamaged}, true
 	}
+	if _, ok := errors.AsType[*core.NothingToCheckError](err); ok {
+		return failure{Code: "nothing_to_check", Hint: `check the folder or the split ("mlvc split REV" lists what splits hold)`, Exit: ExitNotFound}, true
+	}
+	if e, ok := errors.AsType[*core.CodeGoneError](err); ok {
+		return failure{
+			Code: "no_code", Exit: ExitNotFound,
+			Hint: `bring it with "git fetch"; the data alone come with: mlvc checkout model:` + shellWord(e.Model) + " --into DIR",
+		}, true
+	}
 	return failure{}, false
 }

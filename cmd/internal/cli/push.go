@@ -62,6 +62,9 @@ mlvc push --dry-run`,
 
 func printPush(t *text, res core.PushResult) {
 	switch {
+	case len(res.Moves) == 0 && len(res.Kept) > 0:
+		t.line("Nothing else to push: %s has everything but what it has otherwise.", res.Remote)
+		return
 	case len(res.Moves) == 0:
 		t.line("Nothing to push: %s has everything.", res.Remote)
 		return

@@ -60,7 +60,7 @@ func printReproduced(t *text, res core.ReproduceResult) {
 	}
 	t.line("%s: %sdata at %s", quoted(res.Into), code, t.paint(yellow, res.Commit.Short()))
 	printCarried(t, res.Carried)
-	printSealed(t, res.Sealed, `"mlvc checkout --unseal REASON --into DIR" reads it`)
+	printSealed(t, res.Sealed, `"mlvc checkout `+res.Commit.Short()+` --unseal REASON --into DIR" reads it`)
 	verified := plural(res.Verified, "file")
 	if res.Splits > 0 {
 		verified += " and the fingerprints of " + plural(int64(res.Splits), "split")
