@@ -230,6 +230,13 @@ func (w *walk) movedRows(ctx context.Context, s *Scheme, b *Before, sides sides,
 	return w.nameMovedRows(ctx, s, sides, were, are, hits)
 }
 
+// sieve says of most keys that are not in a set that they are not, by their first
+// 24 bits, which is ten times as quick as to look for them: 2 MiB.
+type sieve [1 << 18]uint64
+
+func (s *sieve) add(key uint64)      { s[key>>46] |= 1 << (key >> 40 & 63) }
+func (s *sieve) has(key uint64) bool { return s[key>>46]>>(key>>40&63)&1 == 1 }
+
 // crossed returns, in order, the rows that were for evaluation alone and are for
 // training now. As the sides are looked at one after the other, only those for
 // evaluation are in memory.
@@ -237,12 +244,20 @@ func (w *walk) crossed(ctx context.Context, were, are []table, sides sides) ([]u
 	var hits []uint64
 	err := w.inParts(ctx, were, sides.from, func(part, parts uint64) error {
 		from := map[uint64]bool{} // of evaluation; true: in training now
-		err := w.keys(ctx, were, sides.from, part, parts, func(key uint64) { from[key] = false })
+		var some sieve
+		err := w.keys(ctx, were, sides.from, part, parts, func(key uint64) { from[key] = false; some.add(key) })
 		if err == nil {
-			err = w.keys(ctx, were, sides.to, part, parts, func(key uint64) { delete(from, key) })
+			err = w.keys(ctx, were, sides.to, part, parts, func(key uint64) {
+				if some.has(key) {
+					delete(from, key)
+				}
+			})
 		}
 		if err == nil {
 			err = w.keys(ctx, are, sides.to, part, parts, func(key uint64) {
+				if !some.has(key) {
+					return
+				}
 				if _, ok := from[key]; ok {
 					from[key] = true
 				}
