@@ -204,7 +204,7 @@ func (e *examining) scheme(ctx context.Context, s split.Scheme, in *check.Input)
 	if cs.Before, err = e.before(ctx, s); err != nil {
 		return err
 	}
-	if cs.Earlier, err = e.earlier(ctx, s, assigned.Table); err != nil {
+	if cs.Earlier, err = e.earlier(ctx, s, assigned.Split); err != nil {
 		return err
 	}
 	in.Schemes = append(in.Schemes, cs)

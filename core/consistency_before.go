@@ -3,6 +3,8 @@ package core
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/mlvc/mlvc/core/dataset"
 	"github.com/mlvc/mlvc/core/dataset/check"
@@ -74,13 +76,27 @@ const (
 	maxEarlierTables = 16
 )
 
+// placing tells split tables apart that place samples otherwise. That of a
+// scheme of rows names the tables alone, and the fingerprints are of their rows.
+func placing(s split.Scheme, of objects.Split) string {
+	if !s.OfRows() {
+		return string(of.Table[:])
+	}
+	b := slices.Clone(of.Table[:])
+	for _, name := range slices.Sorted(maps.Keys(of.Fingerprints)) {
+		print := of.Fingerprints[name]
+		b = append(append(b, name...), print[:]...)
+	}
+	return string(b)
+}
+
 // earlier are the tables of a scheme that commits before the first parent have.
-func (e *examining) earlier(ctx context.Context, s split.Scheme, table objects.ID) ([]check.Before, error) {
+func (e *examining) earlier(ctx context.Context, s split.Scheme, now objects.Split) ([]check.Before, error) {
 	var list []check.Before
 	if e.config.Level(dataset.RuleMoved) == dataset.Off {
 		return nil, nil
 	}
-	seen := map[objects.ID]bool{table: true}
+	seen := map[string]bool{placing(s, now): true}
 	at := objects.ID{}
 	if len(e.parents) > 0 {
 		at = e.parents[0]
@@ -93,8 +109,8 @@ func (e *examining) earlier(ctx context.Context, s split.Scheme, table objects.I
 		if err != nil {
 			return nil, err
 		}
-		if old := splitOf(c.Splits, s.Name); old != nil && !seen[old.Table] {
-			seen[old.Table] = true
+		if old := splitOf(c.Splits, s.Name); old != nil && !seen[placing(s, *old)] {
+			seen[placing(s, *old)] = true
 			if n > 0 {
 				b, err := e.beforeOf(ctx, c, *old)
 				if err != nil {

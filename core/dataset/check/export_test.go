@@ -6,3 +6,11 @@ func RowsAtOnce(n int64) (undo func()) {
 	rowsAtOnce = n
 	return func() { rowsAtOnce = was }
 }
+
+// KeysAtOnce makes the rules that compare with earlier rows count so many at
+// once until undo is called.
+func KeysAtOnce(n int64) (undo func()) {
+	was := keysAtOnce
+	keysAtOnce = n
+	return func() { keysAtOnce = was }
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"slices"
 
 	"github.com/mlvc/mlvc/core/dataset"
@@ -14,6 +13,10 @@ import (
 
 // tallies count, by the first bytes of their hashes, how often rows occur.
 type tallies map[uint64]int
+
+// keysAtOnce is how many rows are counted at once; of more, parts by their
+// hashes are counted one after the other, so that memory is bounded.
+var keysAtOnce int64 = 1 << 20 // tests set less
 
 // changedTables returns the row tables that differ from an earlier commit's:
 // as they were, and as they are. Under another rule all of them differ.
@@ -66,22 +69,33 @@ func rowTables(ctx context.Context, g objects.Getter, files dataset.Files, b *Be
 	return list, nil
 }
 
-// tally counts the rows of tables that are in one of the splits.
-func (w *walk) tally(ctx context.Context, tables []table, names []string) (tallies, error) {
-	counts := tallies{}
-	err := w.load(ctx, tables, func(_ int, rows *tableRows) error {
+// inParts calls do for each of as many parts of all hashes as the rows of tables
+// in the splits need.
+func (w *walk) inParts(ctx context.Context, tables []table, names []string, do func(part, parts uint64) error) error {
+	n := int64(0)
+	err := w.keys(ctx, tables, names, 0, 1, func(uint64) { n++ })
+	parts := uint64(n/keysAtOnce + 1)
+	for part := uint64(0); part < parts && err == nil; part++ {
+		err = do(part, parts)
+	}
+	return err
+}
+
+// keys tells the rows of tables that are in one of the splits and whose hashes
+// fall into the part.
+func (w *walk) keys(ctx context.Context, tables []table, names []string, part, parts uint64, do func(key uint64)) error {
+	return w.load(ctx, tables, func(_ int, rows *tableRows) error {
 		for key, split := range rows.all() {
-			if slices.Contains(names, split) {
-				counts[key]++
+			if key%parts == part && slices.Contains(names, split) {
+				do(key)
 			}
 		}
 		return nil
 	})
-	return counts, err
 }
 
 // pick yields the rows of tables that are in one of the splits and wanted.
-func (w *walk) pick(ctx context.Context, tables []table, names []string, wanted func(Row) bool, do func(dataset.Sample)) error {
+func (w *walk) pick(ctx context.Context, tables []table, names []string, wanted func(Row) bool, do func(dataset.Sample) error) error {
 	for _, t := range tables {
 		for row, err := range t.read(ctx, t.File) {
 			var unread *UnreadError
@@ -92,7 +106,9 @@ func (w *walk) pick(ctx context.Context, tables []table, names []string, wanted 
 				return err
 			}
 			if !row.Hash.IsZero() && slices.Contains(names, row.Split) && wanted(row) {
-				do(dataset.Sample{Path: t.Path, Row: row.Number, Split: row.Split, Content: row.Hash})
+				if err := do(dataset.Sample{Path: t.Path, Row: row.Number, Split: row.Split, Content: row.Hash}); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -106,30 +122,20 @@ func (w *walk) thawedRows(ctx context.Context, s *Scheme, name string, was objec
 	if err != nil || len(were)+len(are) == 0 {
 		return false, err
 	}
-	split := []string{name}
-	before, err := w.tally(ctx, were, split)
+	removed, added, err := w.net(ctx, were, are, []string{name})
 	if err != nil {
 		return false, err
 	}
-	now, err := w.tally(ctx, are, split)
-	if err != nil {
-		return false, err
-	}
-	removed, added := less(before, now), less(now, before)
 	var samples []dataset.Sample
-	take := func(some tallies) (func(Row) bool, func(dataset.Sample)) {
-		left := maps.Clone(some)
-		n := 0
-		return func(row Row) bool { left[short(row.Hash)]--; return left[short(row.Hash)] >= 0 && n < maxNamed/2 },
-			func(sample dataset.Sample) { n++; samples = append(samples, sample) }
-	}
-	wanted, do := take(removed)
-	if err := w.pick(ctx, were, split, wanted, do); err != nil {
-		return false, err
-	}
-	wanted, do = take(added)
-	if err := w.pick(ctx, are, split, wanted, do); err != nil {
-		return false, err
+	for _, side := range []struct {
+		tables []table
+		of     netRows
+	}{{were, removed}, {are, added}} {
+		some, err := w.first(ctx, side.tables, name, side.of.named)
+		if err != nil {
+			return false, err
+		}
+		samples = append(samples, some...)
 	}
 	if len(samples) == 0 {
 		return false, nil
@@ -137,29 +143,73 @@ func (w *walk) thawedRows(ctx context.Context, s *Scheme, name string, was objec
 	w.out.add(dataset.Finding{
 		ID:   dataset.FindingID(dataset.RuleFrozen, s.Name, name, was.String(), s.Fingerprints[name].String()),
 		Rule: dataset.RuleFrozen, Scheme: s.Name,
-		Message: fmt.Sprintf("frozen split %s changed: %s removed, %s added", name, plural(removed.sum(), "row"), plural(added.sum(), "row")),
+		Message: fmt.Sprintf("frozen split %s changed: %s removed, %s added", name, plural(removed.n, "row"), plural(added.n, "row")),
 		Samples: samples,
 	})
 	return true, nil
 }
 
-// less returns what a has more of than b.
-func less(a, b tallies) tallies {
-	out := tallies{}
-	for key, n := range a {
-		if n > b[key] {
-			out[key] = n - b[key]
-		}
-	}
-	return out
+// netRows are the rows that tables have more of than others.
+type netRows struct {
+	n     int64
+	named tallies // no more than can be told
 }
 
-func (t tallies) sum() int64 {
-	var n int64
-	for _, v := range t {
-		n += int64(v)
+func (r *netRows) add(key uint64, n int) {
+	r.n += int64(n)
+	if int64(len(r.named)) < keysAtOnce {
+		r.named[key] = n
 	}
-	return n
+}
+
+// net returns the rows of splits that tables had more of, and those that tables
+// have more of now.
+func (w *walk) net(ctx context.Context, were, are []table, names []string) (removed, added netRows, err error) {
+	removed, added = netRows{named: tallies{}}, netRows{named: tallies{}}
+	err = w.inParts(ctx, slices.Concat(were, are), names, func(part, parts uint64) error {
+		counts := tallies{}
+		err := w.keys(ctx, were, names, part, parts, func(key uint64) { counts[key]++ })
+		if err == nil {
+			err = w.keys(ctx, are, names, part, parts, func(key uint64) { counts[key]-- })
+		}
+		for key, n := range counts {
+			switch {
+			case n > 0:
+				removed.add(key, n)
+			case n < 0:
+				added.add(key, -n)
+			}
+		}
+		return err
+	})
+	return removed, added, err
+}
+
+// errEnough ends a reading of which enough is known.
+var errEnough = errors.New("enough is known")
+
+// first returns the first rows of a split in tables that are among those of some,
+// at most half of what a finding names.
+func (w *walk) first(ctx context.Context, tables []table, name string, some tallies) ([]dataset.Sample, error) {
+	if len(some) == 0 {
+		return nil, nil
+	}
+	var samples []dataset.Sample
+	wanted := func(row Row) bool {
+		key := short(row.Hash)
+		some[key]--
+		return some[key] >= 0
+	}
+	err := w.pick(ctx, tables, []string{name}, wanted, func(sample dataset.Sample) error {
+		if samples = append(samples, sample); len(samples) == maxNamed/2 {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return samples, err
 }
 
 // movedRows reports rows that were for evaluation, and not for training too,
@@ -169,44 +219,77 @@ func (w *walk) movedRows(ctx context.Context, s *Scheme, b *Before, sides sides,
 	if err != nil || len(were) == 0 || len(are) == 0 {
 		return err
 	}
-	from, err := w.tally(ctx, were, sides.from)
-	if err != nil {
+	hits, err := w.crossed(ctx, were, are, sides)
+	if err != nil || len(hits) == 0 {
 		return err
 	}
-	trained, err := w.tally(ctx, were, sides.to)
-	if err != nil {
-		return err
-	}
-	now, err := w.tally(ctx, are, sides.to)
-	if err != nil {
-		return err
-	}
-	hits := map[uint64]bool{}
-	for key := range now {
-		if from[key] > 0 && trained[key] == 0 {
-			hits[key] = true
-		}
-	}
-	if len(hits) == 0 {
-		return nil
+	if more := len(hits) - dataset.MaxFindings; more > 0 {
+		w.out.more(dataset.RuleMoved, s.Name, int64(more))
+		hits = hits[:dataset.MaxFindings]
 	}
 	return w.nameMovedRows(ctx, s, sides, were, are, hits)
 }
 
-func (w *walk) nameMovedRows(ctx context.Context, s *Scheme, sides sides, were, are []table, hits map[uint64]bool) error {
-	wanted := func(row Row) bool { return hits[short(row.Hash)] }
+// sieve says of most keys that are not in a set that they are not, by their first
+// 24 bits, which is ten times as quick as to look for them: 2 MiB.
+type sieve [1 << 18]uint64
+
+func (s *sieve) add(key uint64)      { s[key>>46] |= 1 << (key >> 40 & 63) }
+func (s *sieve) has(key uint64) bool { return s[key>>46]>>(key>>40&63)&1 == 1 }
+
+// crossed returns, in order, the rows that were for evaluation alone and are for
+// training now. As the sides are looked at one after the other, only those for
+// evaluation are in memory.
+func (w *walk) crossed(ctx context.Context, were, are []table, sides sides) ([]uint64, error) {
+	var hits []uint64
+	err := w.inParts(ctx, were, sides.from, func(part, parts uint64) error {
+		from := map[uint64]bool{} // of evaluation; true: in training now
+		var some sieve
+		err := w.keys(ctx, were, sides.from, part, parts, func(key uint64) { from[key] = false; some.add(key) })
+		if err == nil {
+			err = w.keys(ctx, were, sides.to, part, parts, func(key uint64) {
+				if some.has(key) {
+					delete(from, key)
+				}
+			})
+		}
+		if err == nil {
+			err = w.keys(ctx, are, sides.to, part, parts, func(key uint64) {
+				if !some.has(key) {
+					return
+				}
+				if _, ok := from[key]; ok {
+					from[key] = true
+				}
+			})
+		}
+		for key, moved := range from {
+			if moved {
+				hits = append(hits, key)
+			}
+		}
+		return err
+	})
+	slices.Sort(hits)
+	return hits, err
+}
+
+func (w *walk) nameMovedRows(ctx context.Context, s *Scheme, sides sides, were, are []table, hits []uint64) error {
+	wanted := func(row Row) bool { _, ok := slices.BinarySearch(hits, short(row.Hash)); return ok }
 	origins := map[objects.ID]dataset.Sample{}
-	err := w.pick(ctx, were, sides.from, wanted, func(sample dataset.Sample) {
+	err := w.pick(ctx, were, sides.from, wanted, func(sample dataset.Sample) error {
 		if _, ok := origins[sample.Content]; !ok {
 			origins[sample.Content] = sample
 		}
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return w.pick(ctx, are, sides.to, wanted, func(sample dataset.Sample) {
+	return w.pick(ctx, are, sides.to, wanted, func(sample dataset.Sample) error {
 		if was, ok := origins[sample.Content]; ok {
 			w.out.add(movedFinding(s.Name, sample.Content.String(), was, sample, ""))
 		}
+		return nil
 	})
 }

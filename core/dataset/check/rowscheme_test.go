@@ -68,6 +68,35 @@ func TestRowScheme(t *testing.T) {
 	}
 }
 
+// Rows before and now are counted in parts where they are many, which finds the
+// same and holds no more of them than a part at a time.
+func TestRowsBeforeInParts(t *testing.T) {
+	w := rowWorld(t)
+	var was, now strings.Builder
+	for i := range 60 {
+		fmt.Fprintf(&was, "u%d,t%d,%s\n", i, i, []string{"train", "test"}[i%2])
+		fmt.Fprintf(&now, "u%d,t%d,%s\n", i, i, []string{"train", "test", "test"}[i%3])
+	}
+	w.Put("meta.csv", "user,text,split\n"+was.String())
+	w.commit()
+	w.Put("meta.csv", "user,text,split\n"+now.String())
+	want := w.check()
+	if moved, frozen := len(messages(want, dataset.RuleMoved)), messages(want, dataset.RuleFrozen); moved != 10 || !strings.Contains(frozen[0], ": 10 rows removed, 20 rows added") {
+		t.Fatalf("%d moved, %q", moved, frozen)
+	}
+	for _, n := range []int64{1, 7, 29, 30, 31} {
+		undo := check.KeysAtOnce(n)
+		got := w.check()
+		undo()
+		if diff := cmp.Diff(messages(want, dataset.RuleMoved), messages(got, dataset.RuleMoved)); diff != "" {
+			t.Errorf("%d at once: moved:\n%s", n, diff)
+		}
+		if diff := cmp.Diff(messages(want, dataset.RuleFrozen), messages(got, dataset.RuleFrozen)); diff != "" {
+			t.Errorf("%d at once: frozen:\n%s", n, diff)
+		}
+	}
+}
+
 // Another rule, such as another ratio, moves rows though no table changed.
 func TestRowSchemeUnderAnotherRule(t *testing.T) {
 	w := rowWorld(t)

@@ -3,6 +3,7 @@ package split_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -320,6 +321,19 @@ func TestRowMoves(t *testing.T) {
 	}
 	if diff := cmp.Diff([]split.RowMove{{From: "", To: "train", Rows: 1}, {From: "test", To: "", Rows: 1}}, moves); diff != "" {
 		t.Error(diff)
+	}
+	// A table that is the same is not read.
+	same := data{"same.csv": "id,split\n1,test\n2,test\n"}
+	var read []string
+	counting := func(d data) split.Input {
+		return split.Input{Files: d, Rows: func(ctx context.Context, files dataset.Files, f dataset.File, columns []string) iter.Seq2[split.Row, error] {
+			read = append(read, f.Path)
+			return rows(ctx, files, f, columns)
+		}}
+	}
+	moves, err = split.RowMoves(t.Context(), s, s, counting(same.with(old)), counting(same.with(d)))
+	if err != nil || len(moves) != 2 || slices.Contains(read, "same.csv") {
+		t.Errorf("%v: %d moves by reading %q", err, len(moves), read)
 	}
 	// The same rows by other rules: some go from split to split.
 	rule := func(train int64) split.Scheme {

@@ -23,33 +23,41 @@ const maxMoved = 1000
 
 // RowMoves compares rows by what is in them, whatever their table and place:
 // a scheme of rows as it was on the tables before, and as it is now. Rows that
-// stay in their split are not told. Memory is some dozen bytes a row.
+// stay in their split are not told.
+//
+//  1. Tables that are the same, under the same rule, are passed over.
+//  2. The rows before and after are read side by side and cancel each other, so
+//     that what is in the same split both times is never told. Tables of much
+//     the same order hold little at a time; the worst, of another order, some
+//     dozen bytes a row.
+//  3. What is left is read once more, for its places, until all is told.
 func RowMoves(ctx context.Context, before, after Scheme, beforeIn, afterIn Input) ([]RowMove, error) {
-	r := rowMoves{held: make(map[rowKey]int64), moves: make(map[[2]string]*RowMove)}
-	for row, err := range rowGroups(ctx, before, beforeIn) {
-		if err != nil {
-			return nil, fmt.Errorf("rows before: %w", err)
-		}
-		r.held[r.key(row)]++
-	}
-	// What is in the same split both times is taken out first, so that equal
-	// rows in several splits are not told as moves between them.
-	came := make(map[rowKey]int64)
-	for row, err := range rowGroups(ctx, after, afterIn) {
-		if err != nil {
-			return nil, err
-		}
-		if key := r.key(row); !r.take(key) {
-			came[key]++
-		}
-	}
-	if err := r.pair(rowGroups(ctx, after, afterIn), came); err != nil {
+	r := rowMoves{net: make(map[rowKey]int64), moves: make(map[[2]string]*RowMove)}
+	same := before.Rule() == after.Rule()
+	were := changedRows(ctx, before, beforeIn, afterIn, same)
+	are := changedRows(ctx, after, afterIn, beforeIn, same)
+	if err := r.cancel(were, are); err != nil {
 		return nil, err
 	}
-	if err := r.rest(rowGroups(ctx, before, beforeIn)); err != nil {
+	if err := r.pair(are); err != nil {
 		return nil, err
+	}
+	if err := r.rest(were); err != nil {
+		return nil, fmt.Errorf("rows before: %w", err)
 	}
 	return r.sorted(), nil
+}
+
+// changedRows yields the rows of tables that, unless the rule is another, are
+// not the same in other.
+func changedRows(ctx context.Context, s Scheme, in, other Input, sameRule bool) iter.Seq2[Grouped, error] {
+	return someRowGroups(ctx, s, in, func(f dataset.File) (bool, error) {
+		if !sameRule {
+			return true, nil
+		}
+		there, err := other.Files.Lookup(ctx, f.Path)
+		return there == nil || there.Content != f.Content, err
+	})
 }
 
 type rowKey struct {
@@ -59,7 +67,7 @@ type rowKey struct {
 
 type rowMoves struct {
 	splits interner
-	held   map[rowKey]int64 // rows before that nothing after was found for
+	net    map[rowKey]int64 // how many more there were; below 0: how many more there are
 	moves  map[[2]string]*RowMove
 }
 
@@ -67,51 +75,99 @@ func (r *rowMoves) key(row Grouped) rowKey {
 	return rowKey{groupID(row.Content[:]), r.splits.number(row.Split)}
 }
 
-func (r *rowMoves) take(key rowKey) bool {
-	n := r.held[key]
-	switch {
-	case n == 0:
-		return false
-	case n == 1:
-		delete(r.held, key)
-	default:
-		r.held[key]--
+func (r *rowMoves) count(key rowKey, n int64) {
+	if n += r.net[key]; n == 0 {
+		delete(r.net, key)
+		return
 	}
-	return true
+	r.net[key] = n
 }
 
-// pair tells the rows that came to their split: from another one, if an equal
-// row is missing there.
-func (r *rowMoves) pair(rows iter.Seq2[Grouped, error], came map[rowKey]int64) error {
-	for row, err := range rows {
-		if err != nil {
-			return err
+// cancel counts what there is more of before and after (2).
+func (r *rowMoves) cancel(were, are iter.Seq2[Grouped, error]) error {
+	next, stop := iter.Pull2(were)
+	defer stop()
+	was, err, more := next()
+	for is, isErr := range are {
+		if isErr != nil {
+			return isErr
 		}
-		key := r.key(row)
-		if came[key] == 0 {
-			continue
+		if more && err == nil {
+			r.count(r.key(was), 1)
+			was, err, more = next()
 		}
-		came[key]--
-		from := ""
-		for n, name := range r.splits.texts {
-			if r.take(rowKey{key.hash, uint32(n)}) {
-				from = name
-				break
-			}
-		}
-		r.tell(from, row.Split, row.Sample)
+		r.count(r.key(is), -1)
+	}
+	for ; more && err == nil; was, err, more = next() {
+		r.count(r.key(was), 1)
+	}
+	if err != nil {
+		return fmt.Errorf("rows before: %w", err)
 	}
 	return nil
 }
 
-// rest tells the rows that went.
-func (r *rowMoves) rest(rows iter.Seq2[Grouped, error]) error {
-	for row, err := range rows {
+// left is how many rows are left that came, and that went.
+func (r *rowMoves) left() (came, went int64) {
+	for _, n := range r.net {
+		came, went = came+max(0, -n), went+max(0, n)
+	}
+	return came, went
+}
+
+// pair tells the rows that came to their split: from another one, if an equal
+// row is missing there.
+func (r *rowMoves) pair(are iter.Seq2[Grouped, error]) error {
+	came, _ := r.left()
+	if came == 0 {
+		return nil
+	}
+	for row, err := range are {
 		if err != nil {
 			return err
 		}
-		if r.take(r.key(row)) {
-			r.tell(row.Split, "", row.Sample)
+		key := r.key(row)
+		if r.net[key] >= 0 {
+			continue
+		}
+		r.count(key, 1)
+		r.tell(r.origin(key.hash), row.Split, row.Sample)
+		if came--; came == 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// origin takes an equal row that is missing in some split; empty: none is.
+func (r *rowMoves) origin(hash groupID) string {
+	for n, name := range r.splits.texts {
+		if key := (rowKey{hash, uint32(n)}); r.net[key] > 0 {
+			r.count(key, -1)
+			return name
+		}
+	}
+	return ""
+}
+
+// rest tells the rows that went.
+func (r *rowMoves) rest(were iter.Seq2[Grouped, error]) error {
+	_, went := r.left()
+	if went == 0 {
+		return nil
+	}
+	for row, err := range were {
+		if err != nil {
+			return err
+		}
+		key := r.key(row)
+		if r.net[key] <= 0 {
+			continue
+		}
+		r.count(key, -1)
+		r.tell(row.Split, "", row.Sample)
+		if went--; went == 0 {
+			return nil
 		}
 	}
 	return nil

@@ -53,9 +53,21 @@ func Groups(ctx context.Context, g objects.Getter, s Scheme, table objects.ID, i
 }
 
 func rowGroups(ctx context.Context, s Scheme, in Input) iter.Seq2[Grouped, error] {
+	return someRowGroups(ctx, s, in, func(dataset.File) (bool, error) { return true, nil })
+}
+
+// someRowGroups yields the rows of the tables for which wanted says so.
+func someRowGroups(ctx context.Context, s Scheme, in Input, wanted func(dataset.File) (bool, error)) iter.Seq2[Grouped, error] {
 	return func(yield func(Grouped, error) bool) {
 		var bad unreads
 		for f, err := range s.tables(ctx, in.Files, &bad) {
+			want := false
+			if err == nil {
+				want, err = wanted(f)
+			}
+			if err == nil && !want {
+				continue
+			}
 			if err != nil {
 				yield(Grouped{}, err)
 				return
