@@ -23,8 +23,9 @@ writes it:
   group    = 'patient-(\d+)'        # what never crosses splits: an expression on the path
   stratify = "folder"               # each class by the same shares: the folder's name
 
-What was drawn stays: new samples never move old ones, a changed ratio moves as few groups
-as it can. Another seed ("mlvc split assign NAME --redraw") draws all anew. By a date:
+What was drawn stays: new samples never move old ones, a file stays under another name (or with its
+group), a changed ratio moves as few groups as it can. Another seed ("mlvc split assign NAME --redraw")
+draws all anew. By a date:
 
   [splits.by-time]
   of   = ["images/**"]

@@ -35,7 +35,17 @@ func (w *walk) moved(ctx context.Context, s *Scheme) (looked, error) {
 			return looked{}, err
 		}
 	}
+	q, err := w.newQuiet(ctx, s, sides)
+	if err != nil {
+		return looked{}, err
+	}
 	for i := range earlier {
+		if nothing, err := q.is(ctx, &earlier[i]); nothing || err != nil {
+			if err != nil {
+				return looked{}, err
+			}
+			continue
+		}
 		var list changeList // it is gone through several times
 		since := func(ctx context.Context) iter.Seq2[change, error] { return w.between(ctx, &earlier[i], &list) }
 		if err := w.movedSince(ctx, s, &earlier[i], sides, since); err != nil {

@@ -52,7 +52,7 @@ const (
 
 // Version names the hashes and the search: with another one, other pairs may be
 // found in the same files.
-const Version = factKind + " " + factImage + " " + factTurns + " " + factText + " pairs-v1"
+const Version = factKind + " " + factImage + " " + factTurns + " " + factText + " pairs-v2"
 
 // Hash hashes the images and texts among files. What cannot be read or decoded
 // is in Unread, and why; an error is one of the input or of ctx.

@@ -178,7 +178,7 @@ func TestHasherFails(t *testing.T) {
 }
 
 func TestKindOf(t *testing.T) {
-	for name, want := range map[string]Kind{"a.JPG": KindImage, "b.md": KindText, "c.jsonl": KindOther, "d": KindUnknown, "e.0001": KindUnknown} {
+	for name, want := range map[string]Kind{"a.JPG": KindImage, "IMG_0001.HEIC": KindImage, "b.md": KindText, "c.jsonl": KindOther, "d": KindUnknown, "e.0001": KindUnknown} {
 		if got := KindOf(name, nil); got != want {
 			t.Errorf("%s is %v", name, got)
 		}

@@ -23,7 +23,7 @@ const (
 var extensions = func() map[string]Kind {
 	kinds := make(map[string]Kind)
 	for kind, names := range map[Kind]string{
-		KindImage: "jpg jpeg jpe jfif png gif webp bmp dib tif tiff",
+		KindImage: "jpg jpeg jpe jfif png gif webp bmp dib tif tiff heic heif avif jxl jp2 j2k", // those that cannot be decoded are named
 		KindText:  "txt text md markdown rst tex html htm eml srt vtt",
 		KindOther: "csv tsv json jsonl ndjson geojson xml yaml yml toml ini cfg conf parquet arrow feather orc avro npy npz " +
 			"h5 hdf5 pkl pt pth onnx safetensors gguf tfrecord zip gz tgz bz2 xz zst tar 7z pdf mp3 wav flac ogg mp4 avi mov mkv webm svg " +

@@ -34,9 +34,9 @@ type Assigned struct {
 //
 // Schemes by globs, columns and time, and all schemes of rows, depend on the
 // files alone. Ratios and folds over files keep what Before says: a group
-// stays in its split, and only a rule that changed moves groups, as few as
-// bring every split to within the largest group of its quota; another seed
-// draws everything anew. With Changes and State the cost follows the changes,
+// stays in its split, and so does a file without one whatever its name, and
+// only a rule that changed moves groups, as few as bring every split to within
+// the largest group of its quota; another seed draws everything anew. With Changes and State the cost follows the changes,
 // and the outcome is the same as without.
 func Assign(ctx context.Context, store objects.Store, s Scheme, in Input) (Assigned, error) {
 	out, err := assignChanges(ctx, store, s, in)

@@ -181,11 +181,16 @@ func (a *assigner) drawChanges(list []changed) {
 			}
 		}
 	}
+	a.renamedOf(list).each(func(at, split int) {
+		c := &list[at]
+		c.value = a.splitName(split)
+		q.hold(a.tallies.labels.number(c.at.label), split, 1)
+	})
 	var fresh []group
 	var of []int
 	for i, c := range list {
 		switch label := a.tallies.labels.number(c.at.label); {
-		case !c.at.drawn || c.Old != nil && c.New != nil:
+		case !c.at.drawn || c.Old != nil && c.New != nil || c.New != nil && c.value != "": // it stays
 		case c.New == nil:
 			if n, ok := a.tallies.splits.of[c.was]; ok {
 				q.hold(label, int(n), -1)
@@ -263,6 +268,10 @@ func (c classes) sum() int64 {
 // are now, sorted by ID.
 func (a *assigner) touch(list []changed) []touched {
 	byID := make(map[groupID]*touched)
+	a.renamedOf(list).each(func(at, split int) {
+		id := list[at].order
+		byID[id] = &touched{id, split, classes{}}
+	})
 	for _, c := range list {
 		if !c.at.drawn || c.Old != nil && c.New != nil {
 			continue

@@ -68,16 +68,15 @@ func (d *draw) gather(ctx context.Context, a *assigner, pl placer, keeps bool) e
 	next, stop := iter.Pull2(table.All(ctx, a.store))
 	defer stop()
 	old, err, more := next()
-	var gone []prolly.Item
+	left := leavers{draw: d, a: a}
 	for f, fileErr := range a.files(ctx) {
 		if fileErr != nil {
 			return fileErr
 		}
 		for more && err == nil && string(old.Key) < f.Path {
-			if d.grouped {
-				gone = append(gone, old)
+			if err = left.add(ctx, old); err == nil {
+				old, err, more = next()
 			}
-			old, err, more = next()
 		}
 		if err != nil {
 			return err
@@ -87,17 +86,46 @@ func (d *draw) gather(ctx context.Context, a *assigner, pl placer, keeps bool) e
 			continue
 		}
 		i := d.member(a.s, f.Path, at)
-		if more && string(old.Key) == f.Path {
+		switch {
+		case more && string(old.Key) == f.Path:
 			d.vote(i, string(old.Value))
+			left.stayed = f.Path
+		case keeps && at.group == "":
+			left.comes(&f, int(i))
 		}
 	}
-	for ; more && err == nil && d.grouped; old, err, more = next() {
-		gone = append(gone, old)
+	for more && err == nil {
+		if err = left.add(ctx, old); err == nil {
+			old, err, more = next()
+		}
 	}
 	if err != nil {
 		return err
 	}
-	return d.goneVotes(ctx, a, pl, gone)
+	left.each(func(at, split int) { d.groups[at].split = int16(split) })
+	return d.goneVotes(ctx, a, pl, left.items)
+}
+
+// leavers are the samples that a table had and that are gone; of a draw of
+// groups, those that stayed as well.
+type leavers struct {
+	*draw
+	a *assigner
+	renames
+	stayed string        // the last that is not gone
+	items  []prolly.Item // of a draw of groups
+}
+
+func (l *leavers) add(ctx context.Context, it prolly.Item) error {
+	if l.grouped {
+		l.items = append(l.items, it)
+	}
+	if string(it.Key) == l.stayed {
+		return nil
+	}
+	f, err := l.a.fileBefore(ctx, string(it.Key))
+	l.went(f, l.splitNumber(string(it.Value)))
+	return err
 }
 
 // goneVotes lets files that are gone say where their groups were: a file that

@@ -413,3 +413,42 @@ func TestStateMayBeAnything(t *testing.T) {
 		}
 	})
 }
+
+// A sample that is a group by itself stays where it is under another name, also
+// of another class, and when the rule says where the others are now.
+func TestRenamesKeepTheirSplit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tree := map[string]any{"of": list("p*/**"), "ratios": rapid.SampledFrom(ratioChoices).Draw(t, "ratios")}
+		if rapid.Bool().Draw(t, "stratified") {
+			tree["stratify"] = "folder"
+		}
+		if rapid.Bool().Draw(t, "grouped") {
+			tree["group"] = `^none(\d)`
+		}
+		s, r, d := scheme(t, tree), newRepo(t), drawnData(t, "")
+		before := r.from(s, d)
+		was, next, old := r.table(before.Split), make(data), make(map[string]string)
+		for p, text := range d {
+			to := p
+			if rapid.Bool().Draw(t, "rename") {
+				parts := strings.Split(p, "/")
+				to = parts[0] + rapid.SampledFrom([]string{"/0/", "/1/", "a/9/"}).Draw(t, "to") + parts[1] + "-" + parts[2]
+			}
+			next[to], old[to] = text, p
+		}
+		next = next.with(drawnData(t, "new"))
+		outs := []split.Assigned{r.next(s, before, d, next), r.change(s, before, d, next)}
+		if tree["stratify"] == nil { // or quotas of classes may have to be met anew
+			tree["of"] = list("p*/**", "q/**")
+			outs = append(outs, r.next(scheme(t, tree), before, d, next))
+		}
+		for _, out := range outs {
+			for p, value := range r.table(out.Split) {
+				if from, ok := old[p]; ok && was[from] != value {
+					t.Fatalf("%s was in %s as %s and is in %s", p, was[from], from, value)
+				}
+			}
+			r.verify(out, next)
+		}
+	})
+}
