@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -81,7 +82,31 @@ func (p *splitting) sample(ctx context.Context, text string, clean func(string) 
 		}
 		failed = firstError(failed, &NotInTreeError{Rev: p.id.Short(), Path: path})
 	}
+	if err := p.noRow(ctx, text, clean); err != nil {
+		return samplePlace{}, err
+	}
 	return samplePlace{}, failed
+}
+
+// noRow is the error for what would be a row of a file that is there, if it were
+// a number.
+func (p *splitting) noRow(ctx context.Context, text string, clean func(string) (string, error)) error {
+	at := strings.LastIndexByte(text, ':')
+	if at < 0 {
+		return nil
+	}
+	file, err := clean(text[:at])
+	if err != nil {
+		return nil //nolint:nilerr // it is no path either
+	}
+	f, err := p.files.Lookup(ctx, file)
+	if err != nil || f == nil {
+		return err
+	}
+	return &UsageError{
+		What: fmt.Sprintf("%q is no row of %q", text[at+1:], file),
+		Hint: "rows count from 1, a header not counted: " + file + ":1",
+	}
 }
 
 // sampleReadings are the ways to read it, the whole as a path first.

@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mlvc/mlvc/core"
+	"github.com/mlvc/mlvc/core/dataset"
+	"github.com/mlvc/mlvc/core/dataset/check"
 	"github.com/mlvc/mlvc/core/revision"
 	"github.com/mlvc/mlvc/objects"
 	"github.com/mlvc/mlvc/objects/vfs"
@@ -122,6 +124,7 @@ func TestExplain(t *testing.T) {
 		{&core.NoSplitError{Where: "HEAD", Scheme: "x", Have: []core.SplitName{{Scheme: "y", Split: "train"}}}, "no_split", ExitNotFound},
 		{&core.NoSplitError{Where: "HEAD"}, "no_split", ExitNotFound},
 		{&core.NoRowError{Path: "t.csv", Row: 9, Rows: 2}, "no_row", ExitError},
+		{&check.TooManyError{Rule: dataset.RuleMoved, Findings: 30_000}, "too_many_findings", ExitRefused},
 		{&core.CannotEditError{Why: "x", Text: "[splits]"}, "cannot_edit", ExitRefused},
 		{&core.RulesError{Where: "mlvc.toml:1:2", What: "x"}, "bad_rules", ExitUsage},
 		{&revision.UnknownError{Text: "x"}, "unknown_revision", ExitNotFound},

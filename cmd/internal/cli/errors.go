@@ -11,6 +11,7 @@ import (
 
 	"github.com/mlvc/mlvc/core"
 	"github.com/mlvc/mlvc/core/dataset"
+	"github.com/mlvc/mlvc/core/dataset/check"
 	"github.com/mlvc/mlvc/core/dataset/report"
 	"github.com/mlvc/mlvc/core/revision"
 	"github.com/mlvc/mlvc/core/worktree"
@@ -120,6 +121,13 @@ func explainRefusal(err error) (failure, bool) {
 			Code: "checks", Paths: findingLines(e.Report), Exit: ExitRefused,
 			Hint: `mend the data or mlvc.toml; let what was found stand with --waive RULE --reason "TEXT", which the commit keeps; "mlvc check --html FILE" shows the pairs`,
 		}, true
+	}
+	if e, ok := errors.AsType[*check.TooManyError](err); ok {
+		hint := fmt.Sprintf(`mend what is behind them, or set %s = "warn" below [checks] of mlvc.toml`, e.Rule)
+		if e.Rule == dataset.RuleMoved {
+			hint = `give the scheme another name ("[splits.NAME]"), which is compared with none before, or set moved = "warn" below [checks] of mlvc.toml`
+		}
+		return failure{Code: "too_many_findings", Hint: hint, Exit: ExitRefused}, true
 	}
 	if e, ok := errors.AsType[*core.NoRulesError](err); ok {
 		return failure{Code: "no_rules", Hint: `"mlvc help splits" says how they are declared`, Exit: ExitNotFound, Message: e.Error()}, true

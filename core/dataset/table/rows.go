@@ -97,7 +97,8 @@ func (t *Table) each(ctx context.Context, columns []string, f func(*decoded) boo
 	r.deliver(ctx, f)
 }
 
-// missing says which of the columns a table with a header does not have.
+// missing says which of the columns a table with a header does not have, or has
+// more than once.
 func (t *Table) missing(columns []string) error {
 	if t.format == formatLines || t.format == formatArray {
 		return nil
@@ -105,6 +106,15 @@ func (t *Table) missing(columns []string) error {
 	for _, name := range columns {
 		if !t.Has(name) {
 			return t.noColumn(name)
+		}
+		n := 0
+		for _, has := range t.columns {
+			if has == name {
+				n++
+			}
+		}
+		if n > 1 {
+			return t.errorf("", "%d of its columns are called %q, so that the name says none", n, name)
 		}
 	}
 	return nil

@@ -66,6 +66,7 @@ func TestRows(t *testing.T) {
 		{"open.csv", "a,b\n1,2\n\"3,4\n5,6\n", []string{"a"}, []string{"1 1", "open.csv: line 3: a quote is not closed"}},
 		{"semicolon.csv", "a;b\n1;2,5\n", []string{"b"}, []string{"1 2,5"}},
 		{"tabs.tsv", "a\tb\n1,2\t3\n", []string{"a", "b"}, []string{"1 1,2|3"}},
+		{"twice.csv", "a,b,a\n1,2,3\n", []string{"a"}, []string{`twice.csv: 2 of its columns are called "a", so that the name says none`}},
 		{"none.csv", "a,b\n1,2\n", []string{"c"}, []string{`none.csv: it has no column "c"; its columns are a, b`}},
 		{"header.csv", "a,b\n", []string{"a"}, nil},
 		{"empty.csv", "", nil, nil},
