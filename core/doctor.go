@@ -36,9 +36,11 @@ type Finding struct {
 type DoctorOptions struct {
 	// Rebuild makes the database anew from the packs.
 	Rebuild bool
-	// Fix writes a lost pointer, takes up unknown packs and records again what
-	// the database lost.
+	// Fix writes a lost pointer, takes up unknown packs, records again what the
+	// database lost, and salvages damaged packs.
 	Fix bool
+	// Full reads every byte of every pack, not only their headers and footers.
+	Full bool
 	// Operation is the one that a lost pointer is to name, where more than one
 	// comes into question.
 	Operation objects.ID
@@ -51,6 +53,11 @@ type DoctorResult struct {
 	Packs    int       `json:"packs"`
 	Bytes    int64     `json:"bytes"`             // of packs
 	Rebuilt  int       `json:"rebuilt,omitempty"` // packs that the new database was made from
+	// Lost are the first objects that damage took, each with a commit and a path
+	// that it belongs to, and LostObjects how many there are. They are looked for
+	// while damaged packs lie in `.mlvc/damaged`.
+	Lost        []Damage `json:"lost,omitempty"`
+	LostObjects int64    `json:"lost_objects,omitempty"`
 }
 
 // Bad returns how many findings are errors that were not fixed.
@@ -132,6 +139,9 @@ func (d *doctor) repository(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := d.checkDamagedPacks(ctx); err != nil {
+		return err
+	}
 	if sound {
 		if err := d.checkPacks(ctx); err != nil {
 			return err
@@ -139,6 +149,11 @@ func (d *doctor) repository(ctx context.Context) (err error) {
 	}
 	if err := d.checkPointer(ctx); err != nil {
 		return err
+	}
+	if sound {
+		if err := d.checkAside(ctx); err != nil {
+			return err
+		}
 	}
 	return d.checkRest(locked)
 }
@@ -155,7 +170,10 @@ func (d *doctor) mend(ctx context.Context, s *session) error {
 	if err == nil && n > 0 {
 		d.find(SeverityWarning, "records_lost", "", "the database had lost %s; the packs have them", count(n, "object")).Fixed = true
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return d.salvage(ctx, s)
 }
 
 func (d *doctor) checkDatabase(ctx context.Context) (bool, error) {
@@ -178,34 +196,6 @@ func (d *doctor) checkDatabase(ctx context.Context) (bool, error) {
 		d.find(SeverityError, "database_unreadable", rebuild, "%v", err)
 	}
 	return false, nil
-}
-
-func (d *doctor) checkPacks(ctx context.Context) error {
-	st, err := d.repo.store.PackState(ctx)
-	if errors.Is(err, kv.ErrDamaged) {
-		d.find(SeverityError, "database_damaged", "mlvc doctor --rebuild", "%v; the packs can make it anew", err)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	d.res.Packs, d.res.Bytes = st.Packs, st.Bytes
-	if n := len(st.Unknown); n > 0 {
-		d.find(SeverityInfo, "packs_unknown", "mlvc doctor --fix", "%s not in the database, as a crash leaves them; the next commit takes them up", count(n, "pack is", "packs are"))
-	}
-	ids := make([]objects.ID, 0, len(st.Missing))
-	for id, chunks := range st.Missing {
-		if chunks > 0 {
-			ids = append(ids, id)
-		}
-	}
-	slices.SortFunc(ids, func(a, b objects.ID) int { return slices.Compare(a[:], b[:]) })
-	for _, id := range ids {
-		d.find(SeverityError, "pack_missing",
-			"put the file back from a copy; \"mlvc verify\" names the files at stake; \"mlvc commit --type full\" stores again those that you still have",
-			"the pack %s is missing, and %s with it", id, count(int(st.Missing[id]), "chunk"))
-	}
-	return nil
 }
 
 // checkPointer looks for the current operation and, where it is lost, for those
