@@ -68,7 +68,7 @@ func (d *doctor) salvage(ctx context.Context, s *session) error {
 		},
 	})
 	for _, id := range res.Restored {
-		d.find(SeverityError, "pack_damaged", "", "the pack %s was damaged, but none of its objects; it is what it was", id).Fixed = true
+		d.find(SeverityError, "pack_damaged", "", "the pack %s was damaged, and was made what it was before", id).Fixed = true
 	}
 	for _, id := range res.Aside {
 		d.find(SeverityError, "pack_damaged", "", "the pack %s was damaged; what can be read lies in new packs now, and the damaged one in .mlvc/damaged", id).Fixed = true

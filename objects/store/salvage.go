@@ -221,7 +221,12 @@ func (m *mover) unpacked(ctx context.Context) (n int, err error) {
 
 // putAside takes the packs that were copied out of the repository.
 func (sv *salvage) putAside(ctx context.Context, p *plan) error {
-	gone := slices.DeleteFunc(p.rewritten(), func(pp *packPlan) bool { return !pp.rewrite })
+	for id := range sv.damaged {
+		if !p.byID[id].rewrite { // what was damaged came from the database
+			sv.res.Restored = append(sv.res.Restored, id)
+		}
+	}
+	gone := p.rewritten()
 	if len(gone) == 0 {
 		return nil
 	}
