@@ -39,7 +39,7 @@ func (d *doctor) checkPacks(ctx context.Context) error {
 	slices.SortFunc(ids, func(a, b objects.ID) int { return slices.Compare(a[:], b[:]) })
 	for _, id := range ids {
 		d.find(SeverityError, "pack_missing",
-			"put the file back from a copy; \"mlvc verify\" names the files at stake; \"mlvc commit --type full\" stores again those that you still have",
+			`put the file back from a copy; "mlvc fetch --contents" brings what was in it from a remote; "mlvc verify" names the files at stake; "mlvc commit --type full" stores again those that you still have`,
 			"the pack %s is missing, and %s with it", id, count(int(st.Missing[id]), "chunk"))
 	}
 	return nil
@@ -97,8 +97,9 @@ func (d *doctor) checkAside(ctx context.Context) error {
 		if len(d.res.Lost) < maxLost {
 			d.res.Lost = append(d.res.Lost, lost)
 		}
-		if lost.Path != "" && len(files) < tellLost {
-			files = append(files, fmt.Sprintf("\n  %s in commit %s", lost.Path, lost.Commit.Short()))
+		file := fmt.Sprintf("\n  %s in commit %s", lost.Path, lost.Commit.Short())
+		if lost.Path != "" && len(files) < tellLost && !slices.Contains(files, file) {
+			files = append(files, file)
 		}
 		return nil
 	})
@@ -114,7 +115,7 @@ func (d *doctor) checkAside(ctx context.Context) error {
 		return nil
 	}
 	d.find(SeverityError, "objects_lost",
-		"\"mlvc fetch --contents\" brings them from a remote, \"mlvc backup repair\" and \"mlvc backup restore\" from a backup; where you have the files still, put them back and run \"mlvc commit --type full\"; \"mlvc verify\" names all",
+		`"mlvc fetch --contents" brings them from a remote; files that you have still, or that "mlvc backup restore" brings, are stored again by "mlvc commit --type full"; "mlvc verify" names all`,
 		"damage took %s:%s", count(int(res.Damaged), "object"), strings.Join(files, ""))
 	return nil
 }
