@@ -208,8 +208,7 @@ func (d *doctor) checkPointer(ctx context.Context) error {
 	case errors.Is(err, ErrPointerLost):
 		return d.recoverPointer(ctx, err)
 	case damagedObject(err):
-		d.find(SeverityError, "operation_damaged", "mlvc verify --full", "what the current operation names cannot be read: %v", err)
-		return nil
+		return d.goBack(ctx, err)
 	case errors.Is(err, objects.ErrNewer):
 		d.find(SeverityError, "newer", "use a newer mlvc", "%v", err)
 		return nil
@@ -218,7 +217,7 @@ func (d *doctor) checkPointer(ctx context.Context) error {
 }
 
 func (d *doctor) recoverPointer(ctx context.Context, lost error) error {
-	heads, err := d.heads(ctx)
+	heads, err := d.heads(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -231,18 +230,55 @@ func (d *doctor) recoverPointer(ctx context.Context, lost error) error {
 	if !d.opt.Operation.IsZero() {
 		choice = d.opt.Operation
 	}
-	texts := ""
-	for _, h := range heads {
-		texts += fmt.Sprintf("\n  %s  %s  %s", h.ID, h.Op.When.Format("2006-01-02 15:04:05"), h.Op.Reason)
-	}
 	if len(heads) > 1 && d.opt.Operation.IsZero() {
 		do = "mlvc doctor --fix --operation ID, most likely " + choice.String()
 	}
-	f := d.find(SeverityError, "pointer_lost", do, "%v; it was one that no other operation follows:%s", lost, texts)
-	named := slices.ContainsFunc(heads, func(l refs.Logged) bool { return l.ID == choice })
-	if !d.opt.Fix || !named || len(heads) > 1 && d.opt.Operation.IsZero() {
+	f := d.find(SeverityError, "pointer_lost", do, "%v; it was one that no other operation follows:%s", lost, listOperations(heads))
+	if !d.opt.Fix || !hasOperation(heads, choice) || len(heads) > 1 && d.opt.Operation.IsZero() {
 		return nil
 	}
+	return d.point(ctx, choice, f)
+}
+
+// goBack says which operations can be gone back to where the current one is
+// damaged. That gives up what came after, so it is done only for one that is
+// named.
+func (d *doctor) goBack(ctx context.Context, damage error) error {
+	heads, err := d.heads(ctx, true)
+	if err != nil {
+		return err
+	}
+	if len(heads) == 0 {
+		d.find(SeverityError, "operation_damaged", "mlvc verify --full", "what the current operation names cannot be read: %v", damage)
+		return nil
+	}
+	f := d.find(SeverityError, "operation_damaged",
+		"bring the packs back from a copy; else \"mlvc doctor --fix --operation ID\" goes back to one that is whole, and gives up what came after, most likely "+heads[0].ID.String(),
+		"what the current operation names cannot be read: %v; whole are:%s", damage, listOperations(heads))
+	if !d.opt.Fix || !hasOperation(heads, d.opt.Operation) {
+		return nil
+	}
+	// The stat cache names a tree that may be lost.
+	if err := d.env.FS.Remove(d.repo.indexPath()); err != nil && !isNotExist(err) {
+		return err
+	}
+	return d.point(ctx, d.opt.Operation, f)
+}
+
+func hasOperation(list []refs.Logged, id objects.ID) bool {
+	return slices.ContainsFunc(list, func(l refs.Logged) bool { return l.ID == id })
+}
+
+func listOperations(ops []refs.Logged) string {
+	text := ""
+	for _, l := range ops {
+		text += fmt.Sprintf("\n  %s  %s  %s", l.ID, l.Op.When.Format("2006-01-02 15:04:05"), l.Op.Reason)
+	}
+	return text
+}
+
+// point makes an operation the current one.
+func (d *doctor) point(ctx context.Context, choice objects.ID, f *Finding) error {
 	if err := d.env.FS.Remove(d.repo.pointerPath()); err != nil && !isNotExist(err) {
 		return err
 	}
@@ -254,8 +290,8 @@ func (d *doctor) recoverPointer(ctx context.Context, lost error) error {
 }
 
 // heads returns the operations that no other follows and whose view can be
-// read, newest first.
-func (d *doctor) heads(ctx context.Context) ([]refs.Logged, error) {
+// read, newest first. After damage, what follows counts only if it can be read.
+func (d *doctor) heads(ctx context.Context, damaged bool) ([]refs.Logged, error) {
 	ids, err := d.repo.store.OfKind(ctx, objects.KindOperation)
 	if err != nil {
 		return nil, err
@@ -270,8 +306,11 @@ func (d *doctor) heads(ctx context.Context) ([]refs.Logged, error) {
 			}
 			continue
 		}
-		followed[op.Prev] = true
-		list = append(list, refs.Logged{ID: id, Op: op})
+		l := refs.Logged{ID: id, Op: op}
+		if !damaged || d.readable(ctx, l) {
+			followed[op.Prev] = true
+			list = append(list, l)
+		}
 	}
 	list = slices.DeleteFunc(list, func(l refs.Logged) bool {
 		return followed[l.ID] || !d.readable(ctx, l)

@@ -422,3 +422,42 @@ func salvageWith(t *testing.T, from *data, p shelved, h harm, plan faultfs.Plan)
 	check("database made anew")
 	return fsys.Count()
 }
+
+// Where the current operation itself is lost, doctor names the newest one that
+// is whole, and goes back to it only when told to.
+func TestDoctorGoesBack(t *testing.T) {
+	t.Parallel()
+	d := fourCommits(t)
+	p := d.shelves()
+	now, err := os.ReadFile(d.path("current"))
+	d.must(err)
+	d.must(os.RemoveAll(d.path("db")))
+	for _, id := range p.ids { // the pack that has the operation that is current
+		for _, rec := range p.records[id] {
+			if rec.Kind == objects.KindOperation && strings.Contains(string(now), rec.ID.String()) {
+				d.harm(id, harm{do: cut(func(int64) int64 { return 20 })})
+			}
+		}
+	}
+	res := d.doctor(core.DoctorOptions{Fix: true})
+	if !strings.Contains(codes(res), "operation_damaged") || res.Bad() == 0 {
+		t.Fatalf("%+v", res.Findings)
+	}
+	var operation objects.ID
+	for _, f := range res.Findings {
+		if f.Code == "operation_damaged" {
+			words := strings.Fields(f.Do)
+			operation, err = objects.ParseID(words[len(words)-1])
+			d.must(err)
+		}
+	}
+	res = d.doctor(core.DoctorOptions{Fix: true, Operation: operation})
+	if res.Bad() > 0 {
+		t.Fatalf("%+v", res.Findings)
+	}
+	if got := d.verify(true); got.Commits != 3 {
+		t.Fatalf("%d commits", got.Commits)
+	}
+	d.commit(core.CommitOptions{Message: "again"})
+	d.works()
+}
