@@ -36,9 +36,11 @@ type Finding struct {
 type DoctorOptions struct {
 	// Rebuild makes the database anew from the packs.
 	Rebuild bool
-	// Fix writes a lost pointer, takes up unknown packs and records again what
-	// the database lost.
+	// Fix writes a lost pointer, takes up unknown packs, records again what the
+	// database lost, and salvages damaged packs.
 	Fix bool
+	// Full reads every byte of every pack, not only their headers and footers.
+	Full bool
 	// Operation is the one that a lost pointer is to name, where more than one
 	// comes into question.
 	Operation objects.ID
@@ -51,6 +53,11 @@ type DoctorResult struct {
 	Packs    int       `json:"packs"`
 	Bytes    int64     `json:"bytes"`             // of packs
 	Rebuilt  int       `json:"rebuilt,omitempty"` // packs that the new database was made from
+	// Lost are the first objects that damage took, each with a commit and a path
+	// that it belongs to, and LostObjects how many there are. They are looked for
+	// while damaged packs lie in `.mlvc/damaged`.
+	Lost        []Damage `json:"lost,omitempty"`
+	LostObjects int64    `json:"lost_objects,omitempty"`
 }
 
 // Bad returns how many findings are errors that were not fixed.
@@ -132,6 +139,9 @@ func (d *doctor) repository(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := d.checkDamagedPacks(ctx); err != nil {
+		return err
+	}
 	if sound {
 		if err := d.checkPacks(ctx); err != nil {
 			return err
@@ -139,6 +149,11 @@ func (d *doctor) repository(ctx context.Context) (err error) {
 	}
 	if err := d.checkPointer(ctx); err != nil {
 		return err
+	}
+	if sound {
+		if err := d.checkAside(ctx); err != nil {
+			return err
+		}
 	}
 	return d.checkRest(locked)
 }
@@ -155,7 +170,10 @@ func (d *doctor) mend(ctx context.Context, s *session) error {
 	if err == nil && n > 0 {
 		d.find(SeverityWarning, "records_lost", "", "the database had lost %s; the packs have them", count(n, "object")).Fixed = true
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return d.salvage(ctx, s)
 }
 
 func (d *doctor) checkDatabase(ctx context.Context) (bool, error) {
@@ -180,34 +198,6 @@ func (d *doctor) checkDatabase(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-func (d *doctor) checkPacks(ctx context.Context) error {
-	st, err := d.repo.store.PackState(ctx)
-	if errors.Is(err, kv.ErrDamaged) {
-		d.find(SeverityError, "database_damaged", "mlvc doctor --rebuild", "%v; the packs can make it anew", err)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	d.res.Packs, d.res.Bytes = st.Packs, st.Bytes
-	if n := len(st.Unknown); n > 0 {
-		d.find(SeverityInfo, "packs_unknown", "mlvc doctor --fix", "%s not in the database, as a crash leaves them; the next commit takes them up", count(n, "pack is", "packs are"))
-	}
-	ids := make([]objects.ID, 0, len(st.Missing))
-	for id, chunks := range st.Missing {
-		if chunks > 0 {
-			ids = append(ids, id)
-		}
-	}
-	slices.SortFunc(ids, func(a, b objects.ID) int { return slices.Compare(a[:], b[:]) })
-	for _, id := range ids {
-		d.find(SeverityError, "pack_missing",
-			"put the file back from a copy; \"mlvc verify\" names the files at stake; \"mlvc commit --type full\" stores again those that you still have",
-			"the pack %s is missing, and %s with it", id, count(int(st.Missing[id]), "chunk"))
-	}
-	return nil
-}
-
 // checkPointer looks for the current operation and, where it is lost, for those
 // that it may have been.
 func (d *doctor) checkPointer(ctx context.Context) error {
@@ -218,8 +208,7 @@ func (d *doctor) checkPointer(ctx context.Context) error {
 	case errors.Is(err, ErrPointerLost):
 		return d.recoverPointer(ctx, err)
 	case damagedObject(err):
-		d.find(SeverityError, "operation_damaged", "mlvc verify --full", "what the current operation names cannot be read: %v", err)
-		return nil
+		return d.goBack(ctx, err)
 	case errors.Is(err, objects.ErrNewer):
 		d.find(SeverityError, "newer", "use a newer mlvc", "%v", err)
 		return nil
@@ -228,7 +217,7 @@ func (d *doctor) checkPointer(ctx context.Context) error {
 }
 
 func (d *doctor) recoverPointer(ctx context.Context, lost error) error {
-	heads, err := d.heads(ctx)
+	heads, err := d.heads(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -241,18 +230,55 @@ func (d *doctor) recoverPointer(ctx context.Context, lost error) error {
 	if !d.opt.Operation.IsZero() {
 		choice = d.opt.Operation
 	}
-	texts := ""
-	for _, h := range heads {
-		texts += fmt.Sprintf("\n  %s  %s  %s", h.ID, h.Op.When.Format("2006-01-02 15:04:05"), h.Op.Reason)
-	}
 	if len(heads) > 1 && d.opt.Operation.IsZero() {
 		do = "mlvc doctor --fix --operation ID, most likely " + choice.String()
 	}
-	f := d.find(SeverityError, "pointer_lost", do, "%v; it was one that no other operation follows:%s", lost, texts)
-	named := slices.ContainsFunc(heads, func(l refs.Logged) bool { return l.ID == choice })
-	if !d.opt.Fix || !named || len(heads) > 1 && d.opt.Operation.IsZero() {
+	f := d.find(SeverityError, "pointer_lost", do, "%v; it was one that no other operation follows:%s", lost, listOperations(heads))
+	if !d.opt.Fix || !hasOperation(heads, choice) || len(heads) > 1 && d.opt.Operation.IsZero() {
 		return nil
 	}
+	return d.point(ctx, choice, f)
+}
+
+// goBack says which operations can be gone back to where the current one is
+// damaged. That gives up what came after, so it is done only for one that is
+// named.
+func (d *doctor) goBack(ctx context.Context, damage error) error {
+	heads, err := d.heads(ctx, true)
+	if err != nil {
+		return err
+	}
+	if len(heads) == 0 {
+		d.find(SeverityError, "operation_damaged", "mlvc verify --full", "what the current operation names cannot be read: %v", damage)
+		return nil
+	}
+	f := d.find(SeverityError, "operation_damaged",
+		"bring the packs back from a copy; else \"mlvc doctor --fix --operation ID\" goes back to one that is whole, and gives up what came after, most likely "+heads[0].ID.String(),
+		"what the current operation names cannot be read: %v; whole are:%s", damage, listOperations(heads))
+	if !d.opt.Fix || !hasOperation(heads, d.opt.Operation) {
+		return nil
+	}
+	// The stat cache names a tree that may be lost.
+	if err := d.env.FS.Remove(d.repo.indexPath()); err != nil && !isNotExist(err) {
+		return err
+	}
+	return d.point(ctx, d.opt.Operation, f)
+}
+
+func hasOperation(list []refs.Logged, id objects.ID) bool {
+	return slices.ContainsFunc(list, func(l refs.Logged) bool { return l.ID == id })
+}
+
+func listOperations(ops []refs.Logged) string {
+	text := ""
+	for _, l := range ops {
+		text += fmt.Sprintf("\n  %s  %s  %s", l.ID, l.Op.When.Format("2006-01-02 15:04:05"), l.Op.Reason)
+	}
+	return text
+}
+
+// point makes an operation the current one.
+func (d *doctor) point(ctx context.Context, choice objects.ID, f *Finding) error {
 	if err := d.env.FS.Remove(d.repo.pointerPath()); err != nil && !isNotExist(err) {
 		return err
 	}
@@ -264,8 +290,8 @@ func (d *doctor) recoverPointer(ctx context.Context, lost error) error {
 }
 
 // heads returns the operations that no other follows and whose view can be
-// read, newest first.
-func (d *doctor) heads(ctx context.Context) ([]refs.Logged, error) {
+// read, newest first. After damage, what follows counts only if it can be read.
+func (d *doctor) heads(ctx context.Context, damaged bool) ([]refs.Logged, error) {
 	ids, err := d.repo.store.OfKind(ctx, objects.KindOperation)
 	if err != nil {
 		return nil, err
@@ -280,8 +306,11 @@ func (d *doctor) heads(ctx context.Context) ([]refs.Logged, error) {
 			}
 			continue
 		}
-		followed[op.Prev] = true
-		list = append(list, refs.Logged{ID: id, Op: op})
+		l := refs.Logged{ID: id, Op: op}
+		if !damaged || d.readable(ctx, l) {
+			followed[op.Prev] = true
+			list = append(list, l)
+		}
 	}
 	list = slices.DeleteFunc(list, func(l refs.Logged) bool {
 		return followed[l.ID] || !d.readable(ctx, l)

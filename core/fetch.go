@@ -24,7 +24,8 @@ type FetchOptions struct {
 	// has.
 	Prune bool
 	// Contents brings the contents of all history, so that a repository that
-	// left them at the remote needs it no more.
+	// left them at the remote needs it no more, and one that lost some to damage
+	// has them again.
 	Contents bool
 	DryRun   bool
 }
@@ -280,10 +281,11 @@ func (f *fetching) describe(ctx context.Context) error {
 // whole brings every content that history names and that is not here, after
 // which the repository needs the remote no more. History is also what undo can
 // go back to, and gc keeps. Where the remote has not got that any more, the
-// repository stays one that lacks contents, which a warning says.
+// repository stays one that lacks contents, which a warning says. In one that
+// had all contents, it brings what damage took.
 func (f *fetching) whole(ctx context.Context) error {
 	part, err := f.readPart()
-	if err != nil || !part.Promised {
+	if err != nil {
 		return err
 	}
 	tips, err := commitsOf(ctx, f.view, "")
@@ -302,7 +304,7 @@ func (f *fetching) whole(ctx context.Context) error {
 		f.env.Events.Warn(Warning{Code: "past_not_there", Message: fmt.Sprintf("contents that only past operations or git name are not at %s, so they stay missing here: %v", f.res.Remote, err)})
 		return nil
 	}
-	if err != nil {
+	if err != nil || !part.Promised {
 		return err
 	}
 	part.Promised, part.Remote = false, ""

@@ -189,16 +189,12 @@ func (c *collecting) mark(ctx context.Context, live *store.Live) error {
 func (c *collecting) compact(ctx context.Context) error {
 	opt := store.CompactOptions{
 		Unused: func() (bool, error) {
-			before, err := c.beginGeneration()
-			if err != nil {
-				return false, err
-			}
-			unread, err := c.unread(before)
+			unread, err := c.unused()
 			c.res.Readers = c.res.Readers || !unread
 			return unread, err
 		},
 		Damaged: func(err error) {
-			c.env.Events.Warn(Warning{Code: "damaged_object", Message: fmt.Sprintf("left where it is: %v", err)})
+			c.env.Events.Warn(Warning{Code: "damaged_object", Message: fmt.Sprintf("left where it is: %v (run \"mlvc doctor --fix --full\")", err)})
 		},
 	}
 	var err error

@@ -141,3 +141,12 @@ func (s *session) unread(generation uint64) (bool, error) {
 	}
 	return free, nil
 }
+
+// unused reports whether nobody reads any more who began before now.
+func (s *session) unused() (bool, error) {
+	before, err := s.beginGeneration()
+	if err != nil {
+		return false, err
+	}
+	return s.unread(before)
+}

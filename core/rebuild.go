@@ -45,7 +45,7 @@ func (r *Repo) rebuild(ctx context.Context) (packs int, err error) {
 func (r *Repo) warnDamagedPack(id objects.ID, err error) {
 	r.env.Events.Warn(Warning{
 		Code:    "damaged_pack",
-		Message: fmt.Sprintf("pack %s cannot be read: %v (run \"mlvc verify --full\")", id.Short(), err),
+		Message: fmt.Sprintf("pack %s is damaged, and what can be read there was taken up: %v (run \"mlvc doctor --fix\")", id.Short(), err),
 	})
 }
 

@@ -38,7 +38,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "json": jsonValue, "lines": lineCount, "let": let, "fill": fill,
-			"damage": damage, "bite": bite, "hold": hold, "release": release, "unpack": unpack,
+			"damage": damage, "cut": cut, "bite": bite, "hold": hold, "release": release, "unpack": unpack,
 		},
 		RequireUniqueNames: true,
 	})
@@ -127,6 +127,28 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 			return err
 		}
 		return os.WriteFile(name, data, 0o600)
+	}))
+}
+
+// cut DIR N: cuts the last N bytes off every file below DIR.
+func cut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: cut DIR N")
+	}
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if err := os.Chmod(name, 0o600); err != nil {
+			return err
+		}
+		return os.Truncate(name, info.Size()-n)
 	}))
 }
 

@@ -3,8 +3,10 @@ package pack
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"iter"
+	"slices"
 
 	"github.com/zeebo/blake3"
 
@@ -28,8 +30,13 @@ type Index struct {
 	// Bases are the packs that deltas of this one are built on.
 	Bases []objects.ID
 
+	// Damage is why the header or the footer cannot be read, if so; then the
+	// index was made by Recover.
+	Damage error
+
 	entries []byte // for each record its ID and its head
 	bodySum [32]byte
+	found   []Record // in place of entries, where they are lost
 }
 
 // start is the offset of the footer.
@@ -37,6 +44,9 @@ func (x *Index) start() int64 { return x.Size - trailerSize - int64(len(x.entrie
 
 // Records returns the pack's objects in order. Nothing is kept.
 func (x *Index) Records() iter.Seq[Record] {
+	if x.found != nil {
+		return slices.Values(x.found)
+	}
 	return func(yield func(Record) bool) {
 		for e, err := range walk(x.entries) {
 			if err != nil || e.encoding != encBase && !yield(e.record(x.Bases)) {
@@ -145,7 +155,12 @@ func ReadIndex(ctx context.Context, r io.ReaderAt, size int64, id objects.ID) (*
 	if err != nil {
 		return nil, err
 	}
-	trailer := make([]byte, trailerSize)
+	return readFooter(r, size, id, typ)
+}
+
+// readFooter is ReadIndex but for the header, which is that of the given type.
+func readFooter(r io.ReaderAt, size int64, id objects.ID, typ Type) (*Index, error) {
+	header, trailer := appendHeader(nil, typ), make([]byte, trailerSize)
 	if err := readFull(r, trailer, size-trailerSize); err != nil {
 		return nil, err
 	}
@@ -163,6 +178,26 @@ func ReadIndex(ctx context.Context, r io.ReaderAt, size int64, id objects.ID) (*
 	}
 	copy(x.bodySum[:], trailer[8:])
 	return x, x.parse(int(binary.LittleEndian.Uint32(trailer[4:])))
+}
+
+// footer is ReadIndex of a pack whose header may be damaged: a pack has one of
+// two, and the ID says which.
+func footer(ctx context.Context, r io.ReaderAt, size int64, id objects.ID) (*Index, error) {
+	x, damage := ReadIndex(ctx, r, size, id)
+	if !errors.Is(damage, objects.ErrCorrupt) || size < headerSize+trailerSize || size > MaxSize {
+		return x, damage
+	}
+	for _, typ := range []Type{TypeData, TypeMeta} {
+		x, err := readFooter(r, size, id, typ)
+		if err == nil {
+			x.Damage = damage
+			return x, nil
+		}
+		if !errors.Is(err, objects.ErrCorrupt) {
+			return nil, err
+		}
+	}
+	return nil, damage
 }
 
 // parse checks everything that entries say, and collects the base packs.

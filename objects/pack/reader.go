@@ -23,6 +23,9 @@ type Reader struct {
 
 	mu    sync.Mutex
 	bases []objects.ID // nil until they were needed
+
+	recovering sync.Mutex
+	recovered  *Index // of a damaged pack, once it was needed
 }
 
 // Opener hands out the pack of that ID, which is zero for the one that is
@@ -81,6 +84,31 @@ func (r *Reader) Index(ctx context.Context) (*Index, error) {
 		return nil, fmt.Errorf("pack %s: %w", r.id, err)
 	}
 	return x, nil
+}
+
+// Recover is Index of a pack that may be damaged; see the function of that
+// name. What was found in a damaged one is kept, about 100 bytes an object.
+func (r *Reader) Recover(ctx context.Context, open Opener) (*Index, error) {
+	x, err := r.Index(ctx)
+	if !errors.Is(err, objects.ErrCorrupt) {
+		return x, err
+	}
+	r.recovering.Lock()
+	defer r.recovering.Unlock()
+	if r.recovered != nil {
+		return r.recovered, nil
+	}
+	x, err = Recover(ctx, r.r, r.size, r.id, open)
+	if err != nil {
+		return nil, fmt.Errorf("pack %s: %w", r.id, err)
+	}
+	r.recovered = x
+	return x, nil
+}
+
+// Restore is the function of that name for this pack.
+func (r *Reader) Restore(ctx context.Context, fs vfs.FS, name string, open Opener) (*Index, error) {
+	return Restore(ctx, fs, name, r.r, r.size, r.id, open)
 }
 
 // Verify checks every byte of the pack; see the function of that name.
@@ -151,7 +179,7 @@ func (r *Reader) lookUpBase(ctx context.Context, k int) (objects.ID, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.bases == nil {
-		x, err := ReadIndex(ctx, r.r, r.size, r.id)
+		x, err := footer(ctx, r.r, r.size, r.id)
 		switch {
 		case err == nil:
 			r.bases = x.Bases
@@ -164,8 +192,13 @@ func (r *Reader) lookUpBase(ctx context.Context, k int) (objects.ID, error) {
 			return objects.ID{}, err // the disk failed, now: that says nothing of the pack
 		}
 	}
-	if k > len(r.bases) {
-		return objects.ID{}, corrupt("base %d of %d", k, len(r.bases))
+	return numbered(r.bases, k)
+}
+
+// numbered returns the k-th of bases, from 1; a zero one was lost.
+func numbered(bases []objects.ID, k int) (objects.ID, error) {
+	if k > len(bases) || bases[k-1].IsZero() {
+		return objects.ID{}, corrupt("base %d of %d", k, len(bases))
 	}
-	return r.bases[k-1], nil
+	return bases[k-1], nil
 }

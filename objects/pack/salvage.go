@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"github.com/mlvc/mlvc/objects"
 )
@@ -18,7 +19,7 @@ type Salvaged struct {
 }
 
 // Salvage reads what can be read from a damaged pack of size bytes, in order.
-// With a sound footer every object that cannot be read is named. Without it
+// A footer that is sound proves the header too. With it every object that cannot be read is named. Without it
 // each record is found behind the one before it, and behind damage by trying
 // every byte: then an ID is what the bytes found have, and damage is told by
 // its place. Errors do not end it, but for those of ctx and of the disk. Bases
@@ -26,27 +27,22 @@ type Salvaged struct {
 func Salvage(ctx context.Context, r io.ReaderAt, size int64, open Opener) iter.Seq2[Salvaged, error] {
 	return func(yield func(Salvaged, error) bool) {
 		src := newReader(r, size, objects.ID{})
-		var bases []objects.ID // base records passed so far
-		src.base = func(_ context.Context, k int) (objects.ID, error) {
-			if k > len(bases) {
-				return objects.ID{}, corrupt("base %d of %d", k, len(bases))
-			}
-			return bases[k-1], nil
-		}
+		var bases bases
+		src.base = func(_ context.Context, k int) (objects.ID, error) { return numbered(bases.ids, k) }
 		records, known := scan(ctx, r, size), false
-		if x, err := ReadIndex(ctx, r, size, objects.ID{}); err == nil {
-			records, bases, known = listed(ctx, r, x), x.Bases, true
+		if x, err := footer(ctx, r, size, objects.ID{}); err == nil {
+			records, bases.ids, known = listed(ctx, r, x), x.Bases, true
 		}
 		for rec, err := range records {
+			if !known {
+				bases.pass(rec.raw, err)
+			}
 			switch {
 			case err != nil:
 				if !yield(Salvaged{}, err) {
 					return
 				}
 			case rec.encoding == encBase:
-				if !known {
-					bases = append(bases, objects.ID(rec.payload))
-				}
 			default:
 				if !yield(salvage(ctx, src, rec.raw, rec.id, open)) {
 					return
@@ -160,17 +156,44 @@ func scan(ctx context.Context, r io.ReaderAt, size int64) iter.Seq2[found, error
 	}
 }
 
-// walkBases returns the base records of a pack whose index is damaged. It
-// fails where it was not damage that kept a record from being read.
+// walkBases returns the base records of a pack whose index is damaged, by
+// number; one that was lost is zero. It fails where it was not damage that kept
+// a record from being read.
 func walkBases(ctx context.Context, r io.ReaderAt, size int64) ([]objects.ID, error) {
-	bases := []objects.ID{}
+	bases := bases{ids: []objects.ID{}}
 	for rec, err := range scan(ctx, r, size) {
-		switch {
-		case err == nil && rec.encoding == encBase:
-			bases = append(bases, objects.ID(rec.payload))
-		case err != nil && !errors.Is(err, objects.ErrCorrupt):
+		if err != nil && !errors.Is(err, objects.ErrCorrupt) {
 			return nil, err
 		}
+		bases.pass(rec.raw, err)
 	}
-	return bases, nil
+	return bases.ids, nil
+}
+
+// bases numbers the base records of a pack whose index is damaged. Some may be
+// lost, but one stands directly before the first delta that uses it, and that
+// delta uses none of a higher number.
+type bases struct {
+	ids   []objects.ID // by number, from 1; zero: lost
+	fresh int          // how many of the last of ids no delta was met of
+}
+
+// pass takes the next record, or damage between two records.
+func (b *bases) pass(rec raw, damage error) {
+	switch {
+	case damage != nil:
+		b.fresh = 0
+	case rec.encoding == encBase:
+		b.ids = append(b.ids, objects.ID(rec.payload))
+		b.fresh++
+	case b.fresh > 0:
+		highest := 0
+		for _, r := range rec.runs {
+			highest = max(highest, r.base)
+		}
+		if lost := highest - len(b.ids); lost > 0 {
+			b.ids = slices.Insert(b.ids, len(b.ids)-b.fresh, make([]objects.ID, lost)...)
+		}
+		b.fresh = 0
+	}
 }

@@ -55,8 +55,9 @@ func packName(name string) (objects.ID, bool) {
 
 // Adopt records in the database what lies in packs that it does not know: what
 // a crash left between the packs and the database, or everything after the
-// database was lost. A pack that cannot be read is reported and passed over.
-// The caller holds the writer lock. It returns how many packs were adopted.
+// database was lost. A pack of which header or footer is damaged is reported,
+// and what can be read there is recorded; the rest is left for Mend, if it ever
+// can be. The caller holds the writer lock. It returns how many packs were adopted.
 func (s *Store) Adopt(ctx context.Context, damaged func(objects.ID, error)) (int, error) {
 	ids, err := s.Packs()
 	if err != nil {
@@ -68,7 +69,10 @@ func (s *Store) Adopt(ctx context.Context, damaged func(objects.ID, error)) (int
 	}
 	adopted := 0
 	for _, id := range unknown {
-		err := s.adopt(ctx, id)
+		damage, err := s.adopt(ctx, id)
+		if damage != nil {
+			damaged(id, damage)
+		}
 		switch {
 		case errors.Is(err, objects.ErrCorrupt), errors.Is(err, fs.ErrNotExist):
 			damaged(id, err)
@@ -99,24 +103,29 @@ func (s *Store) unknownPacks(ctx context.Context, ids []objects.ID) ([]objects.I
 }
 
 // adopt records one pack's objects in windows of at most batchBytes, and the
-// pack itself last: only then is it known.
-func (s *Store) adopt(ctx context.Context, id objects.ID) error {
+// pack itself last: only then is it known. It returns the damage of the pack as
+// a whole, which is no error.
+func (s *Store) adopt(ctx context.Context, id objects.ID) (damage, err error) {
 	r, release, err := s.packs.open(ctx, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer release()
+	x, err := r.Recover(ctx, s.packs.open)
+	if err != nil {
+		return nil, err
+	}
 	var n uint32
 	if err := s.opt.DB.View(ctx, func(r kv.Reader) (err error) {
 		n, err = nextNumber(r)
 		return err
 	}); err != nil {
-		return err
+		return x.Damage, err
 	}
 	if err := s.opt.DB.Update(ctx, func(w kv.Writer) error { return takeNumber(w, n, id) }); err != nil {
-		return err
+		return x.Damage, err
 	}
-	next, stop := iter.Pull2(s.records(ctx, r, n))
+	next, stop := iter.Pull2(s.records(ctx, r, x, n))
 	defer stop()
 	for more := true; more; {
 		err := s.opt.DB.Update(ctx, func(w kv.Writer) error {
@@ -137,10 +146,10 @@ func (s *Store) adopt(ctx context.Context, id objects.ID) error {
 			return nil
 		})
 		if err != nil {
-			return err
+			return x.Damage, err
 		}
 	}
-	return nil
+	return x.Damage, nil
 }
 
 // takeNumber gives a pack the next number, before any record names it.
@@ -154,14 +163,9 @@ func takeNumber(w kv.Writer, n uint32, id objects.ID) error {
 type dbRecord struct{ key, value []byte }
 
 // records yields the database's records of what lies in a pack.
-func (s *Store) records(ctx context.Context, r *pack.Reader, n uint32) iter.Seq2[dbRecord, error] {
+func (s *Store) records(ctx context.Context, r *pack.Reader, x *pack.Index, n uint32) iter.Seq2[dbRecord, error] {
 	return func(yield func(dbRecord, error) bool) {
-		index, err := r.Index(ctx)
-		if err != nil {
-			yield(dbRecord{}, err)
-			return
-		}
-		for rec := range index.Records() {
+		for rec := range x.Records() {
 			out, err := s.record(ctx, r, rec, n)
 			if errors.Is(err, objects.ErrCorrupt) {
 				continue // one damaged place costs the object that it lies in
@@ -191,12 +195,13 @@ type lostObjects struct {
 	once  sync.Once
 	err   error
 	where map[objects.ID]pack.Place
-	found atomic.Int64 // how many were asked for and found
+	again map[objects.ID][]pack.Place // other copies of what lies in more than one
+	found atomic.Int64                // how many were asked for and found
 }
 
 // getLost looks for an object in the packs themselves.
 func (s *Store) getLost(ctx context.Context, id objects.ID) (objects.Object, error) {
-	s.lost.once.Do(func() { s.lost.where, s.lost.err = s.scanPacks(ctx) })
+	s.lost.once.Do(func() { s.lost.err = s.lost.scanPacks(ctx, s) })
 	if s.lost.err != nil {
 		return objects.Object{}, s.lost.err
 	}
@@ -204,39 +209,51 @@ func (s *Store) getLost(ctx context.Context, id objects.ID) (objects.Object, err
 	if !ok {
 		return objects.Object{}, &objects.ObjectError{ID: id, Err: objects.ErrNotFound}
 	}
-	r, release, err := s.packs.open(ctx, place.Pack)
-	if err != nil {
-		return objects.Object{}, err
+	o, err := s.readLost(ctx, id, place)
+	for _, place := range s.lost.again[id] {
+		if !unreadable(err) {
+			break
+		}
+		o, err = s.readLost(ctx, id, place)
 	}
-	defer release()
-	o, err := r.ReadRecord(ctx, place, id, s.packs.open)
 	if err == nil {
 		s.lost.found.Add(1)
 	}
 	return o, err
 }
 
+func (s *Store) readLost(ctx context.Context, id objects.ID, place pack.Place) (objects.Object, error) {
+	r, release, err := s.packs.open(ctx, place.Pack)
+	if err != nil {
+		return objects.Object{}, err
+	}
+	defer release()
+	return r.ReadRecord(ctx, place, id, s.packs.open)
+}
+
 // Lost returns how many objects were found only in the packs, the database
 // having no record of them, or a damaged one. Mend records them.
 func (s *Store) Lost() int64 { return s.lost.found.Load() }
 
-func (s *Store) scanPacks(ctx context.Context) (map[objects.ID]pack.Place, error) {
+// scanPacks fills in where everything lies, whatever the database says.
+func (l *lostObjects) scanPacks(ctx context.Context, s *Store) error {
 	ids, err := s.Packs()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	where := make(map[objects.ID]pack.Place)
+	l.where, l.again = make(map[objects.ID]pack.Place), make(map[objects.ID][]pack.Place)
 	for _, id := range ids {
-		r, release, err := s.packs.open(ctx, id)
+		x, err := s.index(ctx, id)
 		if err != nil {
-			continue // a damaged pack; the object may lie in another
+			continue // the object may lie in another
 		}
-		if index, err := r.Index(ctx); err == nil {
-			for rec := range index.Records() {
-				where[rec.ID] = rec.Place(id)
+		for rec := range x.Records() {
+			if _, ok := l.where[rec.ID]; ok {
+				l.again[rec.ID] = append(l.again[rec.ID], rec.Place(id))
+			} else {
+				l.where[rec.ID] = rec.Place(id)
 			}
 		}
-		release()
 	}
-	return where, nil
+	return nil
 }

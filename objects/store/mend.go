@@ -69,7 +69,7 @@ func (s *Store) mendPack(ctx context.Context, id objects.ID, live *Live) (int, e
 		return 0, err
 	}
 	defer release()
-	x, err := r.Index(ctx)
+	x, err := r.Recover(ctx, s.packs.open)
 	if err != nil {
 		return 0, err
 	}

@@ -46,7 +46,8 @@ type packPlan struct {
 	pinOf   map[int64]bool // offsets of pinned records, made of pins
 	fresh   bool           // pins came since they were last followed
 	rewrite bool
-	failed  bool // something in it could not be moved
+	failed  bool  // something in it could not be moved
+	damage  error // of header or footer
 }
 
 const (
@@ -60,9 +61,20 @@ const (
 
 func placeKey(pack int, offset int64) uint64 { return uint64(pack+1)<<32 | uint64(offset) }
 
-// plan looks at every pack. It fails with objects.ErrCorrupt if one cannot be
-// read: what that is built on is not known, so none can go.
+// plan looks at every pack, and chooses what is worth rewriting. A pack whose
+// header or footer is damaged stays where it is, with all that what can still
+// be read in it is built on.
 func (s *Store) plan(ctx context.Context) (*plan, error) {
+	p, err := s.survey(ctx, nil)
+	if err == nil {
+		p.choose()
+	}
+	return p, err
+}
+
+// survey is a plan that rewrites nothing yet. More packs than those that show it
+// may be known to be damaged.
+func (s *Store) survey(ctx context.Context, damaged map[objects.ID]error) (*plan, error) {
 	p := &plan{
 		s: s, byID: make(map[objects.ID]*packPlan),
 		meta: make(map[objects.ID]bool), owner: make(map[objects.ID]*packPlan),
@@ -70,14 +82,13 @@ func (s *Store) plan(ctx context.Context) (*plan, error) {
 	if err := p.readIndexes(ctx); err != nil {
 		return nil, err
 	}
+	for id, err := range damaged {
+		p.byID[id].damage = err
+	}
 	if err := p.readRecords(ctx); err != nil {
 		return nil, err
 	}
-	if err := p.weigh(ctx); err != nil {
-		return nil, err
-	}
-	p.choose()
-	return p, nil
+	return p, p.weigh(ctx)
 }
 
 func (p *plan) readIndexes(ctx context.Context) error {
@@ -90,7 +101,7 @@ func (p *plan) readIndexes(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		pp := &packPlan{id: id, number: len(p.packs), typ: x.Type, size: x.Size, bases: x.Bases, pinOf: make(map[int64]bool)}
+		pp := &packPlan{id: id, number: len(p.packs), typ: x.Type, size: x.Size, bases: x.Bases, damage: x.Damage, pinOf: make(map[int64]bool)}
 		p.packs = append(p.packs, pp)
 		p.byID[id] = pp
 	}
@@ -104,14 +115,14 @@ func (p *plan) readIndexes(ctx context.Context) error {
 	return nil
 }
 
-// index reads the footer of a pack.
+// index reads the footer of a pack, or finds out what a damaged one holds.
 func (s *Store) index(ctx context.Context, id objects.ID) (*pack.Index, error) {
 	r, release, err := s.packs.open(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	return r.Index(ctx)
+	return r.Recover(ctx, s.packs.open)
 }
 
 // readRecords notes what the database names.
@@ -148,7 +159,12 @@ func (p *plan) readRecords(ctx context.Context) error {
 // weigh counts what lives in each pack and what is pinned there.
 func (p *plan) weigh(ctx context.Context) error {
 	largest := slices.Clone(p.packs)
-	slices.SortStableFunc(largest, func(a, b *packPlan) int { return int(b.size - a.size) })
+	slices.SortStableFunc(largest, func(a, b *packPlan) int {
+		if a, b := a.damage != nil, b.damage != nil; a != b {
+			return compareBool(a, b) // what lies elsewhere too must not be said to live here
+		}
+		return int(b.size - a.size)
+	})
 	for _, pp := range largest {
 		x, err := p.s.index(ctx, pp.id)
 		if err != nil {
@@ -250,11 +266,13 @@ func (p *plan) choose() {
 		group := make(map[*packPlan]bool)
 		pp.gather(group)
 		var size, dead int64
+		sound := true
 		for member := range group {
 			size += member.size
 			dead += member.dead()
+			sound = sound && member.damage == nil
 		}
-		if pp.dead() > 0 && dead*worthRewriting > size && pp.dead()*worthRewriting > pp.size {
+		if sound && pp.dead() > 0 && dead*worthRewriting > size && pp.dead()*worthRewriting > pp.size {
 			for member := range group {
 				member.rewrite = true
 			}
@@ -262,6 +280,17 @@ func (p *plan) choose() {
 	}
 	p.chooseSmall(pack.TypeData)
 	p.chooseSmall(pack.TypeMeta)
+}
+
+// compareBool orders what is false first.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 // gather adds the pack and every pack that is built on it.
@@ -278,7 +307,7 @@ func (pp *packPlan) gather(group map[*packPlan]bool) {
 func (p *plan) chooseSmall(typ pack.Type) {
 	small := make(map[*packPlan]bool)
 	for _, pp := range p.packs {
-		if pp.typ == typ && pp.size < smallPack && !pp.rewrite {
+		if pp.typ == typ && pp.size < smallPack && !pp.rewrite && pp.damage == nil {
 			small[pp] = true
 		}
 	}

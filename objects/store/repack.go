@@ -31,7 +31,8 @@ type CompactOptions struct {
 	// whether no reader is left that may still know the old places. If not,
 	// the old packs stay for the next time.
 	Unused func() (bool, error)
-	// Damaged is told what could not be moved; it stays where it is.
+	// Damaged is told what could not be moved, and of packs whose header or
+	// footer is damaged; all that stays where it is.
 	Damaged func(err error)
 }
 
@@ -59,6 +60,7 @@ func (s *Store) Compact(ctx context.Context, opt CompactOptions) (Compacted, err
 		c.Removed = len(list)
 		return c, nil
 	}
+	p.tellDamaged(opt.Damaged)
 	if len(list) == 0 {
 		return c, nil
 	}
@@ -90,6 +92,14 @@ func (s *Store) Compact(ctx context.Context, opt CompactOptions) (Compacted, err
 	c.Freed -= m.bytes
 	s.lost = new(lostObjects)
 	return c, s.forgetPacks(ctx, remove)
+}
+
+func (p *plan) tellDamaged(tell func(error)) {
+	for _, pp := range p.packs {
+		if pp.damage != nil {
+			tell(fmt.Errorf("pack %s: %w", pp.id, pp.damage))
+		}
+	}
 }
 
 // removePack unlinks a pack, durably: what it is built on may go next.
@@ -173,11 +183,7 @@ type movedRecord struct {
 }
 
 func (m *mover) run(ctx context.Context, list []*packPlan) error {
-	defer func() {
-		if m.out != nil {
-			m.out.writer.Abort() //nolint:errcheck // the next run sweeps what is left
-		}
-	}()
+	defer m.abort()
 	for _, typ := range []pack.Type{pack.TypeData, pack.TypeMeta} {
 		for _, pp := range list {
 			if pp.typ == typ && !pp.empty() {
@@ -193,6 +199,14 @@ func (m *mover) run(ctx context.Context, list []*packPlan) error {
 	return nil
 }
 
+// abort gives up the pack that is open.
+func (m *mover) abort() {
+	if m.out != nil {
+		m.out.writer.Abort() //nolint:errcheck // the next run sweeps what is left
+		m.out = nil
+	}
+}
+
 // pack copies one pack's live and pinned records.
 func (m *mover) pack(ctx context.Context, pp *packPlan) error {
 	r, release, err := m.p.s.packs.open(ctx, pp.id)
@@ -200,7 +214,7 @@ func (m *mover) pack(ctx context.Context, pp *packPlan) error {
 		return err
 	}
 	defer release()
-	x, err := r.Index(ctx)
+	x, err := r.Recover(ctx, m.p.s.packs.open)
 	if err != nil {
 		return err
 	}
@@ -328,6 +342,7 @@ func (m *mover) seal(ctx context.Context) error {
 	}
 	out.id = x.ID
 	s := m.p.s
+	s.packs.forget(x.ID)
 	if pp := m.p.byID[x.ID]; pp != nil {
 		// Rewritten into what it was: it stays.
 		pp.rewrite = false

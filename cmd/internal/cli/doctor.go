@@ -11,12 +11,18 @@ func (a *app) doctorCommand() *cobra.Command {
 	var opt core.DoctorOptions
 	var operation string
 	cmd := a.command(spec{
-		use: "doctor [--fix] [--rebuild]", short: "What is wrong with this repository or machine, and what to do", group: groupCare,
+		use: "doctor [--fix] [--rebuild] [--full]", short: "What is wrong with this repository or machine, and what to do", group: groupCare,
 		long: `Look at the repository and the machine, and say what is wrong and what helps. Nothing is changed
-without --fix or --rebuild. It opens even what no other command opens.`,
+without --fix or --rebuild. It opens even what no other command opens.
+
+Of a damaged pack --fix saves what can be read: if its objects are whole, it is made again as it was;
+else they are copied to new packs and the damaged one is moved to .mlvc/damaged, where nothing looks
+any more. What cannot be saved is named with its file and commit. Header and footer of every pack are
+looked at, with --full every byte.`,
 		example: `
 mlvc doctor
-mlvc doctor --fix                # write a lost pointer, record what the database lost
+mlvc doctor --fix                # write a lost pointer, record what the database lost, salvage packs
+mlvc doctor --fix --full         # find damage in the middle of packs too
 mlvc doctor --rebuild            # make the database anew from the packs`,
 		args: noWords, exits: []int{ExitDamaged, ExitBusy, ExitNotFound}, prints: []shape{{"", core.DoctorResult{}}},
 	}, func(cmd *cobra.Command, _ []string) error {
@@ -42,6 +48,7 @@ mlvc doctor --rebuild            # make the database anew from the packs`,
 	})
 	f := cmd.Flags()
 	f.BoolVar(&opt.Fix, "fix", false, "mend what can be mended without a choice")
+	f.BoolVar(&opt.Full, "full", false, "read every byte of every pack")
 	f.BoolVar(&opt.Rebuild, "rebuild", false, "make the database anew from the packs")
 	f.StringVar(&operation, "operation", "", "the `ID` of the operation that a lost pointer is to name")
 	return cmd

@@ -15,7 +15,8 @@ origin/main, to be looked at and merged; branches of this repository and its fil
 models that are new come along. Without NAME: everything. Everything that arrives is verified.
 
 In a repository that left contents at the remote ("mlvc clone --path"), contents still come when
-they are needed; --contents brings those of all history, after which the remote is not needed.`,
+they are needed; --contents brings those of all history, after which the remote is not needed. What
+damage took from a repository ("mlvc doctor") comes back in the same way.`,
 		example: `
 mlvc fetch
 mlvc fetch origin main
