@@ -92,11 +92,7 @@ func checkRows(ctx context.Context, files dataset.Files, f dataset.File, ignore,
 		err := readRows(ctx, files, f, ignore, columns,
 			func(u dataset.Unread) bool { return yield(check.Row{}, &check.UnreadError{Unread: u}) },
 			func(r table.Row) bool {
-				name := place(r)
-				if r.Hash == table.NoValues {
-					r.Hash = objects.ID{} // an empty row is like no other
-				}
-				return yield(check.Row{Number: r.Number, Hash: r.Hash, Split: name}, nil)
+				return yield(checkRow(r.Number, r.Hash, place(r)), nil)
 			})
 		if _, absent := errors.AsType[*dataset.AbsentError](err); absent {
 			err = &check.UnreadError{Unread: dataset.Unread{Path: f.Path, Why: whyAbsent}}
@@ -105,6 +101,14 @@ func checkRows(ctx context.Context, files dataset.Files, f dataset.File, ignore,
 			yield(check.Row{}, err)
 		}
 	}
+}
+
+// checkRow makes a row for package check; an empty one is like no other.
+func checkRow(number int64, hash objects.ID, split string) check.Row {
+	if hash == table.NoValues {
+		hash = objects.ID{}
+	}
+	return check.Row{Number: number, Hash: hash, Split: split}
 }
 
 // whyAbsent is why a file of which only the name is here cannot be read. A
@@ -124,12 +128,39 @@ func (e *examining) schemeRows(s split.Scheme, files dataset.Files) func(ctx con
 	if !s.OfRows() {
 		return nil
 	}
-	ignore := append([]string{s.Column}, e.config.Ignore...)
+	ignore := e.ignored(s)
 	return func(ctx context.Context, f dataset.File) iter.Seq2[check.Row, error] {
 		return checkRows(ctx, files, f, ignore, s.Columns(), func(r table.Row) string {
 			name, _ := s.RowSplit(split.Row{Number: r.Number, Hash: r.Hash, Whole: r.Whole, Values: r.Values}) // in none: covered tells
 			return name
 		})
+	}
+}
+
+// ignored are the columns that do not count in what makes rows of a scheme alike.
+func (e *examining) ignored(s split.Scheme) []string {
+	return append([]string{s.Column}, e.config.Ignore...)
+}
+
+// rowKeeper keeps the rows that are read to apply a scheme for the rules.
+type rowKeeper struct{ *check.RowKeeper }
+
+func (k rowKeeper) Row(row split.Row, name string) {
+	if row.Unread != nil {
+		k.Unreadable(*row.Unread)
+		return
+	}
+	k.Add(checkRow(row.Number, row.Hash, name))
+}
+
+// keepRows lets the rules have the rows of tables that a scheme is applied to.
+func (e *examining) keepRows(s split.Scheme) func(f dataset.File) split.TableWatcher {
+	if !s.OfRows() || e.config.Level(dataset.RuleRows) == dataset.Off {
+		return nil
+	}
+	rule := e.ruleOf(s.Rule(), e.schemes)
+	return func(f dataset.File) split.TableWatcher {
+		return rowKeeper{check.KeepRows(e.facts, rule, f, e.config.Ignore)}
 	}
 }
 

@@ -114,7 +114,7 @@ func given(s split.Scheme, findings []dataset.Finding) []dataset.Finding {
 
 // assign applies a scheme to the tree.
 func (e *examining) assign(ctx context.Context, s split.Scheme) (out split.Assigned, err error) {
-	in := split.Input{Files: e.files, Rows: splitRows}
+	in := split.Input{Files: e.files, Rows: rowsWithout(e.ignored(s)...), Watch: e.keepRows(s)}
 	if before := splitOf(e.prior, s.Name); before != nil {
 		in.Before, in.BeforeFiles = before, e.files.of(e.priorTree)
 		if state, ok := e.recall(*before, e.priorTree); ok && !e.priorTree.IsZero() {
@@ -200,6 +200,9 @@ func schemeResult(s split.Scheme, a split.Assigned) SchemeResult {
 func (e *examining) groups(s split.Scheme, of objects.Split) *check.Groups {
 	if s.Group == nil {
 		return nil
+	}
+	if s.OfRows() && s.Draws() {
+		return &check.Groups{Drawn: true}
 	}
 	g := &check.Groups{Key: splitKey(objects.Split{Scheme: s.Name, Rule: of.Rule}, objects.ID{})}
 	if s.Group.Column == "" && !s.OfRows() {

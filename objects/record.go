@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/zeebo/blake3"
@@ -140,10 +141,20 @@ func Unseal(context string, sealed []byte) ([]byte, error) {
 	return data, nil
 }
 
+// derivers are pools of hashers, of 10 KiB each, by context. Contexts are words of
+// the program, so that there are few.
+var derivers sync.Map
+
 // Derive returns BLAKE3 derive-key under a context of the parts, one after the
 // other.
 func Derive(context string, parts ...[]byte) ID {
-	h := blake3.NewDeriveKey(context)
+	pool, ok := derivers.Load(context)
+	if !ok {
+		pool, _ = derivers.LoadOrStore(context, &sync.Pool{New: func() any { return blake3.NewDeriveKey(context) }})
+	}
+	h := pool.(*sync.Pool).Get().(*blake3.Hasher)
+	defer pool.(*sync.Pool).Put(h)
+	h.Reset()
 	for _, b := range parts {
 		h.Write(b) //nolint:errcheck // a hash never fails
 	}

@@ -275,7 +275,6 @@ func disturb(t *rapid.T, root string) {
 	for range rapid.IntRange(0, 4).Draw(t, "edits") {
 		if len(tree) > 0 && rapid.Bool().Draw(t, "existing") {
 			path := rapid.SampledFrom(tree.paths()).Draw(t, "edited")
-			must(t, os.RemoveAll(filepath.Join(root, path)))
 			delete(tree, path)
 			if rapid.Bool().Draw(t, "replace") {
 				addLeaf(tree, path, drawLeaf(t))

@@ -105,8 +105,11 @@ type Before struct {
 	Rows         func(ctx context.Context, f dataset.File) iter.Seq2[Row, error]
 }
 
-// Groups say which samples belong together. Of or All is set.
+// Groups say which samples belong together. Drawn, Of or All is set.
 type Groups struct {
+	// Drawn: the split of a row is drawn by the group alone, so that none can
+	// cross.
+	Drawn bool
 	// Key tells this way of grouping from any other: its rule and whatever
 	// else than paths decides.
 	Key objects.ID

@@ -27,6 +27,8 @@ func (w *walk) groups(ctx context.Context, s *Scheme) (looked, error) {
 		return looked{skipped: "the scheme declares no group"}, nil
 	case s.Groups == nil:
 		return looked{}, errNotAsked{}
+	case s.Groups.Drawn:
+		return looked{samples: s.countedRows()}, nil
 	case s.Groups.Of == nil:
 		return w.groupsOfAll(ctx, s)
 	}

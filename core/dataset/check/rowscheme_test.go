@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/mlvc/mlvc/core/dataset"
 	"github.com/mlvc/mlvc/core/dataset/check"
+	"github.com/mlvc/mlvc/core/dataset/datasettest"
 )
 
 // rowWorld has a table whose rows are the samples.
@@ -94,6 +96,41 @@ func TestRowsBeforeInParts(t *testing.T) {
 		if diff := cmp.Diff(messages(want, dataset.RuleFrozen), messages(got, dataset.RuleFrozen)); diff != "" {
 			t.Errorf("%d at once: frozen:\n%s", n, diff)
 		}
+	}
+}
+
+// Rows that were kept as somebody else read them are those that the rule reads.
+func TestKeepRows(t *testing.T) {
+	w := rowWorld(t)
+	w.Put("meta.csv", "user,text,split\na,one,train\na,one,test\nb\nc,two,\n")
+	in, _ := w.input()
+	want := w.run(in)
+	s := in.Schemes[0]
+	f, err := in.Files.Lookup(w.ctx, "meta.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	facts := datasettest.NewFacts()
+	k := check.KeepRows(facts, s.Rule, *f, in.Config.Ignore)
+	for row, err := range s.Rows(w.ctx, *f) {
+		var unread *check.UnreadError
+		switch {
+		case errors.As(err, &unread):
+			k.Unreadable(unread.Unread)
+		case err != nil:
+			t.Fatal(err)
+		default:
+			k.Add(row)
+		}
+	}
+	k.Done()
+	in.Facts = facts
+	got := w.run(in)
+	if diff := cmp.Diff(want, got); diff != "" || len(got.Findings) == 0 {
+		t.Errorf("%d findings, other than those of the rule alone:\n%s", len(got.Findings), diff)
+	}
+	if n := facts.Puts["rows-v2"]; n != 1 {
+		t.Errorf("rows were kept %d times", n)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"iter"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -46,7 +47,9 @@ func (t *tableRows) encode() []byte {
 	for _, u := range t.unread {
 		unread = append(unread, u.Place, u.Why)
 	}
-	return objects.Seal(rowsContext, append(appendTexts(b, unread), t.rows...))
+	b = appendTexts(b, unread)
+	b = slices.Grow(b, len(t.rows)+objects.IDSize) // there may be millions: one copy is enough
+	return objects.Seal(rowsContext, append(b, t.rows...))
 }
 
 func decodeTableRows(b []byte, path string) (*tableRows, error) {
@@ -96,15 +99,15 @@ func (w *walk) table(p placed) (table, bool) {
 	return table{p.File, p.value, read, ""}, true
 }
 
-// name is the name under which the rows of a table are kept.
-func (w *walk) rowsName(t table) objects.ID {
-	text := appendTexts(nil, append([]string{t.rule, dataset.Ending(t.Path)}, w.Config.Ignore...))
-	return objects.Derive(rowsContext, text, t.Content[:])
+// rowsName is the name under which the rows of a table are kept.
+func rowsName(rule string, f dataset.File, ignore []string) objects.ID {
+	text := appendTexts(nil, append([]string{rule, dataset.Ending(f.Path)}, ignore...))
+	return objects.Derive(rowsContext, text, f.Content[:])
 }
 
 // tableRows returns the rows of a table, kept or read.
 func (w *walk) tableRows(ctx context.Context, t table) (*tableRows, error) {
-	name := w.rowsName(t)
+	name := rowsName(t.rule, t.File, w.Config.Ignore)
 	if w.Facts != nil {
 		if b, ok := w.Facts.Get(rowsKind, name); ok {
 			if kept, err := decodeTableRows(b, t.Path); err == nil {
@@ -119,33 +122,86 @@ func (w *walk) tableRows(ctx context.Context, t table) (*tableRows, error) {
 	return read, err
 }
 
-// readRows reads a table. Rows of row schemes that are in no split, and empty
-// ones, are like no other and left out. All rows of a file that is in splits
-// itself have the one nameless split.
+// readRows reads a table. All rows of a file that is in splits itself have the
+// one nameless split.
 func readRows(ctx context.Context, t table) (*tableRows, error) {
-	out := &tableRows{}
-	m := &membership{}
+	c := rowCollector{ofScheme: t.value == dataset.AllRows}
 	for row, err := range t.read(ctx, t.File) {
 		var unread *UnreadError
 		switch {
 		case errors.As(err, &unread):
-			if len(out.unread) < maxUnread {
-				out.unread = append(out.unread, unread.Unread)
-			}
+			c.unreadable(unread.Unread)
 			continue
-		case err != nil:
-			return nil, err
-		case row.Hash.IsZero() || (t.value == dataset.AllRows && row.Split == ""):
-			continue
+		case err == nil:
+			err = c.add(row)
 		}
-		number, err := m.number(row.Split)
 		if err != nil {
 			return nil, err
 		}
-		out.rows = entry{short(row.Hash), number}.append(out.rows)
 	}
-	out.names = m.names
-	return out, nil
+	return c.done(), nil
+}
+
+// rowCollector makes tableRows. Rows of row schemes that are in no split, and
+// empty ones, are like no other and left out.
+type rowCollector struct {
+	ofScheme bool // the rows are samples
+	out      tableRows
+	m        membership // has the numbers of the splits
+}
+
+func (c *rowCollector) unreadable(u dataset.Unread) {
+	if len(c.out.unread) < maxUnread {
+		c.out.unread = append(c.out.unread, u)
+	}
+}
+
+func (c *rowCollector) add(row Row) error {
+	if row.Hash.IsZero() || c.ofScheme && row.Split == "" {
+		return nil
+	}
+	number, err := c.m.number(row.Split)
+	if err == nil {
+		c.out.rows = entry{short(row.Hash), number}.append(c.out.rows)
+	}
+	return err
+}
+
+func (c *rowCollector) done() *tableRows {
+	c.out.names = c.m.names
+	return &c.out
+}
+
+// RowKeeper takes the rows of a table of a row scheme from whoever reads it, so
+// that the rules need not read it once more. One goroutine uses it.
+type RowKeeper struct {
+	facts dataset.Facts
+	name  objects.ID
+	rows  rowCollector
+	err   error
+}
+
+// KeepRows returns a keeper of the rows of a table: rule is that of the Scheme,
+// ignore the columns of Config. The rows have to be what Scheme.Rows yields.
+func KeepRows(facts dataset.Facts, rule string, f dataset.File, ignore []string) *RowKeeper {
+	return &RowKeeper{facts: facts, name: rowsName(rule, f, ignore), rows: rowCollector{ofScheme: true}}
+}
+
+// Add takes the next row.
+func (k *RowKeeper) Add(row Row) {
+	if k.err == nil {
+		k.err = k.rows.add(row)
+	}
+}
+
+// Unreadable takes what could not be read.
+func (k *RowKeeper) Unreadable(u dataset.Unread) { k.rows.unreadable(u) }
+
+// Done keeps the rows, which are all that the table has.
+func (k *RowKeeper) Done() {
+	if k.err == nil { // else the rule meets it, too
+		k.facts.Put(rowsKind, k.name, k.rows.done().encode())
+	}
 }
 
 // outUnread takes a part that could not be read into the report.

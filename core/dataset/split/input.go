@@ -2,6 +2,7 @@ package split
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -15,10 +16,13 @@ import (
 type Row struct {
 	Number int64      // from 1, a header not counted
 	Hash   objects.ID // of the canonical row, maybe without some columns
-	Whole  objects.ID // of all of it, by which it is drawn; zero: Hash
+	Whole  objects.ID // of all of it, by which it is drawn and is in fingerprints; zero: Hash
 	Values []string   // of the columns asked for, in their order; valid until the next row
 	Unread *dataset.Unread
 }
+
+// whole is the hash of all columns.
+func (r Row) whole() objects.ID { return cmp.Or(r.Whole, r.Hash) }
 
 // Rows yields the rows of the table that f, one of files, is. What the table's text makes
 // unreadable, a column that is not there included, is a Row with Unread set;
@@ -29,6 +33,9 @@ type Rows func(ctx context.Context, files dataset.Files, f dataset.File, columns
 type Input struct {
 	Files dataset.Files
 	Rows  Rows // needed by schemes with tables
+	// Watch, if not nil, is told of each table as it is read, so that others need
+	// not read it again; it may return nil.
+	Watch func(f dataset.File) TableWatcher
 	// Before is the scheme's split in the parent; nil: none.
 	Before *objects.Split
 	// BeforeFiles are the parent's files; nil: not at hand. They are asked for
@@ -40,6 +47,15 @@ type Input struct {
 	Changes iter.Seq2[Change, error]
 	// State is what Assign returned beside Before, or nil.
 	State []byte
+}
+
+// TableWatcher looks on while a table is read from its first row to its last.
+type TableWatcher interface {
+	// Row is called with every row and its split, which is empty for one in
+	// none, and with what could not be read.
+	Row(row Row, split string)
+	// Done is called at the end, unless an error came before it.
+	Done()
 }
 
 // Change is a file that was added (Old is nil), changed, or removed.

@@ -1,7 +1,6 @@
 package split
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -31,7 +30,7 @@ func (s Scheme) rowGroup(row Row) (kind byte, key string) {
 	if at := s.match.groupC; at >= 0 && row.Values[at] != "" {
 		return byKey, row.Values[at]
 	}
-	whole := cmp.Or(row.Whole, row.Hash)
+	whole := row.whole()
 	return byRow, string(whole[:])
 }
 
@@ -64,19 +63,22 @@ func (a *assigner) table(ctx context.Context, files dataset.Files, f dataset.Fil
 		a.forget(f.Path)
 	}
 	some := make(map[int]bool)
+	watch := a.watch(f, sign)
 	for row, err := range a.in.Rows(ctx, files, f, a.s.Columns()) {
 		if err != nil {
 			return fmt.Errorf("table %s: %w", f.Path, err)
 		}
 		switch {
 		case row.Unread != nil && sign > 0:
+			watch.Row(row, "")
 			a.unread.add(*row.Unread)
 		case row.Unread != nil:
 			a.unread.total--
 		default:
-			a.row(f, row, sign, some)
+			watch.Row(row, a.row(f, row, sign, some))
 		}
 	}
+	watch.Done()
 	for n := range some {
 		a.tallies.of[n].files += sign
 	}
@@ -91,7 +93,23 @@ func (a *assigner) forget(path string) {
 	a.unread.list = slices.DeleteFunc(a.unread.list, func(u dataset.Unread) bool { return u.Path == path })
 }
 
-func (a *assigner) row(f dataset.File, row Row, sign int64, some map[int]bool) {
+// watch is who looks on while a table is read as it is now.
+func (a *assigner) watch(f dataset.File, sign int64) TableWatcher {
+	if sign > 0 && a.in.Watch != nil {
+		if w := a.in.Watch(f); w != nil {
+			return w
+		}
+	}
+	return nobody{}
+}
+
+type nobody struct{}
+
+func (nobody) Row(Row, string) {}
+func (nobody) Done()           {}
+
+// row counts a row, and returns its split; empty: it is in none.
+func (a *assigner) row(f dataset.File, row Row, sign int64, some map[int]bool) string {
 	a.samples += sign
 	split, err := a.s.RowSplit(row)
 	switch {
@@ -99,12 +117,13 @@ func (a *assigner) row(f dataset.File, row Row, sign int64, some map[int]bool) {
 		splits := a.tallies.numbers(split)
 		some[splits[0]] = true
 		a.tallies.row(splits[0], a.tallies.labels.number(a.s.RowClass(row)), sign)
-		a.sums.add(splits, sign < 0, ofRow, f.Path, row.Hash)
+		a.sums.add(splits, sign < 0, ofRow, f.Path, row.whole())
 	case sign > 0:
-		a.uncovered.add(gap{path: f.Path, row: row.Number, content: row.Hash, text: err.Error()})
+		a.uncovered.add(gap{path: f.Path, row: row.Number, content: row.whole(), text: err.Error()})
 	default:
 		a.uncovered.total--
 	}
+	return split
 }
 
 // changeRows reads the tables that changed, as they were and as they are,
