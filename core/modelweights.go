@@ -17,6 +17,12 @@ import (
 // or another one by now, for what was committed of it.
 func (r *Repo) verifyModelWeights(ctx context.Context, m ModelInfo, opt ModelVerifyOptions) (ModelVerified, error) {
 	part := ModelVerified{Part: "weights", OK: true}
+	if m.Weights == nil && opt.Weights != "" {
+		return part, &UsageError{
+			What: fmt.Sprintf("the link of model %s names no weights, so there is nothing to compare %s with", m.Model, opt.Weights),
+			Hint: `leave out --weights, or name them in the link: mlvc model link --force ID --weights FILE`,
+		}
+	}
 	if m.Weights == nil {
 		part.Skipped, part.Detail = true, "the link names none"
 		return part, nil

@@ -244,10 +244,12 @@ func splitsSeen(splits []core.ModelSplit) string {
 func (a *app) modelUnlinkCommand() *cobra.Command {
 	cmd := a.command(spec{
 		use: "unlink ID…", short: "Take the links of models away",
-		long: `Take the links of models away, all of them or none. A commit that was made with --model goes on saying so.`,
+		long: `Take the links of models away, all of them or none. A commit that was made with --model goes on saying so. A remote
+that has a link gives it back with the next fetch, until it is taken away there, too.`,
 		example: `
 mlvc model unlink run-41
-mlvc undo                        # takes it back`,
+mlvc undo                        # takes it back
+mlvc push origin --delete model/run-41`,
 		args: words(1, -1, "the models to unlink"), exits: []int{ExitBusy, ExitDamaged, ExitNotFound}, prints: []shape{{"for each model", modelChange{}}},
 	}, func(cmd *cobra.Command, args []string) error {
 		return a.write(cmd.Context(), func(r *core.Repo) error {
