@@ -12,7 +12,7 @@ FUZZTIME       ?= 1s
 SWEEPS         := Sweep|Faults|Interrupted|Dies|Killed|Model|Histories|Sparse|DamageIsNoticed|DatabaseDamage|RoundTrip|LargeMaps|Planted|AsWhole|AreOK|AreChecked
 # Tests of what comes out of many steps, which take long under the race detector:
 # "make sweep" runs them without it.
-STEPS          := Merge$$|MergeWaives|MergeKeeps|MergedTreesAre|Import$$|ImportUnsafe|ImportMissing|ImportNotes|Hostile|Foretells|PlanInParts|PlanLarge|Rotate|BackupCopied|ReplacedPacks|ChangesNothing|KindOfEdited|Doctor|RecoverList|AgreesWithGit|LongAndMany|MakesTheTarget|ManyBlocks|IndexFile|WriteLaws|OtherEnds|CopyTidy|DeltasOfABranch|LookUpIs|MapUpdate|PairsOfTexts|PairsOfOneImage|Similarity$$|TestSizes|TestFlat|StableUnder|PureSchemes|RenamesWithin|Rendezvous|StateMayBe|TestBorders|TestZipped|ManyTiny
+STEPS          := Merge$$|MergeWaives|MergeKeeps|MergedTreesAre|Import$$|ImportUnsafe|ImportMissing|ImportNotes|Hostile|Foretells|PlanInParts|PlanLarge|Rotate|BackupCopied|ReplacedPacks|ChangesNothing|KindOfEdited|Doctor|Salvage$$|LeavesDamaged|RecoverList|AgreesWithGit|LongAndMany|MakesTheTarget|ManyBlocks|IndexFile|WriteLaws|OtherEnds|CopyTidy|DeltasOfABranch|LookUpIs|MapUpdate|PairsOfTexts|PairsOfOneImage|Similarity$$|TestSizes|TestFlat|StableUnder|PureSchemes|RenamesWithin|Rendezvous|StateMayBe|TestBorders|TestZipped|ManyTiny
 # These have fewer rounds under the race detector, and all of them without it.
 ROUNDS         := Beside
 # Hardly anything runs at once in these: the race detector would find little.
