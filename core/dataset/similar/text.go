@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/mlvc/mlvc/core/dataset"
@@ -47,6 +48,9 @@ const (
 	shortWords = 50  // below, none of words
 )
 
+// textReaders are used again: most texts are much smaller than a buffer.
+var textReaders = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 256<<10) }}
+
 // HashText reads a text and hashes its shingles: every five words after each
 // other, in lower case and without punctuation; of a short text every five
 // characters. It fails for what is not UTF-8 or is larger than MaxText.
@@ -55,7 +59,10 @@ func HashText(ctx context.Context, c dataset.Content) (Text, error) {
 		return Text{}, badFile{fmt.Errorf("a text of more than %d MiB: %w", MaxText>>20, ErrTooLarge)}
 	}
 	src := &source{ctx: ctx, c: c}
-	r := bufio.NewReaderSize(io.NewSectionReader(src, 0, c.Size()), 256<<10)
+	r := textReaders.Get().(*bufio.Reader)
+	defer textReaders.Put(r)
+	r.Reset(io.NewSectionReader(src, 0, c.Size()))
+	defer r.Reset(nil) // it is not to hold the content
 	w := newWords()
 	for {
 		c, size, err := r.ReadRune()
