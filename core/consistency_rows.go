@@ -155,7 +155,8 @@ func (k rowKeeper) Row(row split.Row, name string) {
 
 // keepRows lets the rules have the rows of tables that a scheme is applied to.
 func (e *examining) keepRows(s split.Scheme) func(f dataset.File) split.TableWatcher {
-	if !s.OfRows() || e.config.Level(dataset.RuleRows) == dataset.Off {
+	asks := func(rule dataset.Rule) bool { return e.config.Level(rule) != dataset.Off }
+	if !s.OfRows() || !asks(dataset.RuleRows) && !asks(dataset.RuleMoved) && !asks(dataset.RuleFrozen) {
 		return nil
 	}
 	rule := e.ruleOf(s.Rule(), e.schemes)

@@ -52,7 +52,8 @@ func (d *doctor) checkDamagedPacks(ctx context.Context) error {
 	if d.opt.Full {
 		do += " --full"
 	}
-	list, err := d.repo.store.DamagedPacks(ctx, d.opt.Full)
+	full := d.opt.Full && !d.opt.Fix // salvage has just read every byte
+	list, err := d.repo.store.DamagedPacks(ctx, full)
 	for _, p := range list {
 		d.find(SeverityError, "pack_damaged", do, "%v; %s can be read in it", p.Err, count(p.Objects, "object"))
 	}

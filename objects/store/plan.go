@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -160,10 +161,13 @@ func (p *plan) readRecords(ctx context.Context) error {
 func (p *plan) weigh(ctx context.Context) error {
 	largest := slices.Clone(p.packs)
 	slices.SortStableFunc(largest, func(a, b *packPlan) int {
-		if a, b := a.damage != nil, b.damage != nil; a != b {
-			return compareBool(a, b) // what lies elsewhere too must not be said to live here
+		switch { // what lies in a sound one too must not be said to live in a damaged one
+		case a.damage == nil && b.damage != nil:
+			return -1
+		case a.damage != nil && b.damage == nil:
+			return 1
 		}
-		return int(b.size - a.size)
+		return cmp.Compare(b.size, a.size)
 	})
 	for _, pp := range largest {
 		x, err := p.s.index(ctx, pp.id)
@@ -280,17 +284,6 @@ func (p *plan) choose() {
 	}
 	p.chooseSmall(pack.TypeData)
 	p.chooseSmall(pack.TypeMeta)
-}
-
-// compareBool orders what is false first.
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
 }
 
 // gather adds the pack and every pack that is built on it.

@@ -84,8 +84,6 @@ type Salvage struct {
 	Kept []objects.ID
 	// Objects of metadata that no pack had were written from the database.
 	Rewritten int
-	// Lost chunks were recorded, and no pack has them any more.
-	Lost []objects.ID
 }
 
 // Salvage saves what damaged packs still have. The caller holds the writer
@@ -262,10 +260,7 @@ func (sv *salvage) putAside(ctx context.Context, p *plan) error {
 		return err
 	}
 	// Another pack may have what was lost here.
-	if _, err := sv.s.Mend(ctx, nil); err != nil || len(lost) == 0 {
-		return err
-	}
-	sv.res.Lost, err = sv.s.Missing(ctx, lost)
+	_, err = sv.s.Mend(ctx, nil)
 	return err
 }
 

@@ -104,16 +104,16 @@ func (t *Table) missing(columns []string) error {
 		return nil
 	}
 	for _, name := range columns {
-		if !t.Has(name) {
-			return t.noColumn(name)
-		}
 		n := 0
 		for _, has := range t.columns {
 			if has == name {
 				n++
 			}
 		}
-		if n > 1 {
+		switch {
+		case n == 0:
+			return t.noColumn(name)
+		case n > 1:
 			return t.errorf("", "%d of its columns are called %q, so that the name says none", n, name)
 		}
 	}
