@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mlvc/mlvc/core/dataset/split"
+	"github.com/mlvc/mlvc/objects"
 )
 
 // drawnData has files p<group>/<label>/<n>, of groups of various sizes.
@@ -288,6 +289,30 @@ func TestPureSchemes(t *testing.T) {
 		after, fresh := r.next(s, r.from(s, d), d, next), r.from(s, next)
 		if diff := cmp.Diff(seen(fresh), seen(after)); diff != "" {
 			t.Fatal(diff)
+		}
+	})
+}
+
+// Rows are drawn by their group alone, which is why no check looks for groups of
+// theirs that cross; those without one by what is in them.
+func TestRowsOfAGroupStayTogether(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := scheme(t, map[string]any{
+			"table": "t.csv", "ratios": rapid.SampledFrom(ratioChoices).Draw(t, "ratios"), "group": map[string]any{"column": "who"},
+		})
+		who := rapid.String().Draw(t, "who")
+		row := func(name string) split.Row {
+			id := objects.ID(rapid.SliceOfN(rapid.Byte(), objects.IDSize, objects.IDSize).Draw(t, name))
+			return split.Row{Number: rapid.Int64Min(1).Draw(t, name+" number"), Hash: id, Whole: id, Values: []string{who}}
+		}
+		a, b := row("a"), row("b")
+		if who == "" {
+			b.Whole = a.Whole
+		}
+		one, err := s.RowSplit(a)
+		other, otherErr := s.RowSplit(b)
+		if err != nil || otherErr != nil || one != other {
+			t.Fatalf("%q, %v and %q, %v", one, err, other, otherErr)
 		}
 	})
 }
